@@ -1,0 +1,1 @@
+"""Every agent that Hivemind captures: the registry, and one folder an agent."""

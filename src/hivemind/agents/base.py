@@ -1,0 +1,102 @@
+"""What an agent's folder provides: finding it, wiring it, reading its transcripts, its skill folders."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from hivemind.domain.events import Event, SessionFacts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """Describe where agents look for their files; built from the environment by the outermost layer only."""
+
+    home: Path  #: the user's home folder
+    env: Mapping[str, str] = field(
+        default_factory=dict
+    )  #: for agents' own variables, such as CLAUDE_CONFIG_DIR
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wiring:
+    """Name the commands that an agent's files will call, every path absolute."""
+
+    python: str  #: the interpreter that Hivemind is installed for
+    hook_file: Path  #: `capture/hook.py`
+    data_dir: Path  #: Hivemind's own folder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileChange:
+    """Hold one planned edit of a file; `after is None` removes the file, `before is None` makes it.
+
+    Bytes, so that line endings, byte-order marks and odd encodings survive exactly.
+    """
+
+    path: Path
+    before: bytes | None
+    after: bytes | None
+    internal: bool = False  #: Hivemind's own bookkeeping: no backup, and not part of the diff
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WiringCheck:
+    """Report whether one part of the wiring is in place."""
+
+    name: str  #: `hooks`, `mcp`
+    ok: bool
+    detail: str = ""
+    hint: str = ""
+
+
+@dataclass(slots=True)
+class ReaderState:
+    """Carry what a transcript reader must remember from one read to the next; JSON values only."""
+
+    values: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineResult:
+    """Hold what one transcript line yielded."""
+
+    events: tuple[Event, ...] = ()
+    facts: SessionFacts | None = None
+
+
+class Agent(Protocol):
+    """Adapt one agent; a module-level object in the agent's folder satisfies it."""
+
+    name: str  #: the word in commands and in `sessions.agent`
+    title: str  #: the name a person reads
+
+    def detect(self, machine: Machine) -> bool:
+        """Say whether the agent is installed or has been used on this machine."""
+
+    def plan_install(self, machine: Machine, wiring: Wiring) -> list[FileChange]:
+        """Plan the edits that wire the agent; empty when it is wired. Refuses files that don't parse."""
+
+    def plan_uninstall(self, machine: Machine) -> list[FileChange]:
+        """Plan the edits that unwire it; after install then uninstall every file is byte-identical."""
+
+    def check_wiring(self, machine: Machine, wiring: Wiring) -> list[WiringCheck]:
+        """Report each part of the wiring as the agent's files have it now."""
+
+    def transcripts(self, root: Path) -> Iterator[Path]:
+        """Yield the agent's transcript files below a folder, in a fixed order."""
+
+    def companions(self, transcript: Path) -> Iterator[Path]:
+        """Yield the transcripts of the subagents of a session, given its main transcript."""
+
+    def default_root(self, machine: Machine) -> Path:
+        """Give the folder where the agent keeps its transcripts."""
+
+    def recognises(self, first_lines: list[Any]) -> bool:
+        """Say whether a transcript whose first decoded lines are these is in this agent's format."""
+
+    def read_line(self, record: Any, *, line: bytes, state: ReaderState) -> LineResult:
+        """Turn one decoded transcript line into events; never raises, whatever the JSON."""
+
+    def skill_folder(self, project_root: Path) -> Path:
+        """Give the folder of a project where the agent reads skills."""

@@ -1,0 +1,1 @@
+"""Claude Code (Anthropic): hooks in settings.json, JSONL transcripts, skills in `.claude/skills`."""
