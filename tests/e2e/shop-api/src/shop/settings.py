@@ -1,0 +1,5 @@
+"""What the environment decides."""
+
+import os
+
+DATABASE_URL = os.environ["DATABASE_URL"]
