@@ -1,0 +1,1 @@
+"""Produce the figures that the documentation claims, each with one command."""

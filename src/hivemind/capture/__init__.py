@@ -1,0 +1,1 @@
+"""From an agent's hook to stored events: hook entry (standard library only), spool, redaction, ingestion."""
