@@ -1,0 +1,53 @@
+"""The gates that every version of a skill passes before it is kept: deterministic, without a model."""
+
+import functools
+from collections.abc import Iterable
+from dataclasses import replace
+from itertools import islice
+
+from hivemind.capture.redaction import Redactor
+from hivemind.domain.skills import Finding, SkillDocument
+from hivemind.library.gates import duplicate, grounding, injection, secrets, size, spec
+from hivemind.library.gates.base import MAX_FINDINGS, Gate, GateContext, OtherSkill
+
+__all__ = ["GATES", "Gate", "GateContext", "OtherSkill", "blocking", "check"]
+
+GATES: tuple[Gate, ...] = (spec, size, grounding, secrets, injection, duplicate)
+
+
+def check(document: SkillDocument, context: GateContext) -> tuple[Finding, ...]:
+    """Run every gate; a document without blocking findings may become a candidate.
+
+    Messages quote the document, so secrets are taken out of them.
+    """
+    found = [finding for gate in GATES for finding in _bounded(gate, document, context=context)]
+    return tuple(map(_redacted, found))
+
+
+def blocking(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Give the findings that keep a document out of the library."""
+    return tuple(finding for finding in findings if finding.blocking)
+
+
+def _bounded(gate: Gate, document: SkillDocument, *, context: GateContext) -> list[Finding]:
+    found = list(islice(gate.check(document, context), MAX_FINDINGS + 1))
+    if len(found) <= MAX_FINDINGS:
+        return found
+    last = found.pop()
+    return [
+        *found,
+        Finding(
+            gate=gate.name,
+            message=f"There are more than {MAX_FINDINGS} such findings; mend these and check again.",
+            blocking=last.blocking,
+        ),
+    ]
+
+
+@functools.cache
+def _redactor() -> Redactor:
+    return Redactor()
+
+
+def _redacted(finding: Finding) -> Finding:
+    return replace(finding, message=_redactor().redact(finding.message).text)

@@ -1,0 +1,307 @@
+"""Make skills, change their state and version, and take changes back; every change is a row of the ledger."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from hivemind.domain.skills import TRANSITIONS, Finding, SkillDocument, SkillState
+from hivemind.errors import HivemindError
+from hivemind.library.document import content_hash
+from hivemind.library.gates import GateContext, OtherSkill, blocking
+from hivemind.library.gates.base import shown
+from hivemind.library.gates.spec import MAX_NAME
+from hivemind.store import skills as store
+from hivemind.store.database import Workspace
+
+#: Policies: a candidate goes to trial by itself, or waits for a person.
+POLICIES = ("auto", "review")
+AUTO_ACTOR = "policy:auto"
+
+
+@dataclass(frozen=True, slots=True)
+class _Because:
+    actor: str
+    reason: str
+    numbers: Mapping[str, Any] | None = None
+
+
+def create(
+    workspace: Workspace,
+    document: SkillDocument,
+    *,
+    project_id: str,
+    origin: str,
+    actor: str,
+    topic: str = "",
+    requests: str = "",
+    lesson_ids: Sequence[str] = (),
+    author: str = "",
+    findings: Sequence[Finding] = (),
+    reason: str = "",
+    numbers: Mapping[str, Any] | None = None,
+) -> store.Skill:
+    """Make a candidate from a document that passed its gates.
+
+    A name that the project, or a skill of every project, has already gets a number. `requests` are the
+    prompts it was mined from, one a line; `origin` is template, person, model or import; `actor` is
+    person:NAME or policy:NAME.
+    """
+    _require_passed(document, findings)
+    named = replace(document, name=_free_name(workspace, document.name, project_id=project_id))
+    now = datetime.now(UTC)
+    skill = store.Skill(
+        skill_id=_new_id(workspace, project_id, topic, document.name),
+        name=named.name,
+        description=named.description,
+        project_id=project_id,
+        topic=topic,
+        state=SkillState.CANDIDATE,
+        version=1,
+        author=author,
+        created_at=now,
+        updated_at=now,
+    )
+    version = store.Version(
+        skill_id=skill.skill_id,
+        version=1,
+        content_hash=content_hash(named),
+        document=named,
+        requests=requests,
+        origin=origin,
+        author=author,
+        lesson_ids=tuple(lesson_ids),
+        findings=tuple(findings),
+        created_at=now,
+    )
+    store.insert_skill(workspace, skill, version=version)
+    because = _Because(actor, reason, numbers)
+    _record(workspace, skill.skill_id, before=None, state=skill.state, version=1, because=because)
+    return store.by_id(workspace, skill.skill_id)
+
+
+def add_version(
+    workspace: Workspace,
+    skill_id: str,
+    document: SkillDocument,
+    *,
+    origin: str,
+    actor: str,
+    requests: str | None = None,
+    lesson_ids: Sequence[str] | None = None,
+    author: str = "",
+    findings: Sequence[Finding] = (),
+    reason: str = "",
+    numbers: Mapping[str, Any] | None = None,
+) -> store.Skill:
+    """Give a skill a new version in its present state, or none where it says what the current one says.
+
+    Requests and lessons are the current version's where they are not given.
+    """
+    _require_passed(document, findings)
+    skill = store.by_id(workspace, skill_id)
+    held = store.versions(workspace, skill_id)
+    current = next(v for v in held if v.version == skill.version)
+    if content_hash(document) == current.content_hash:
+        return skill
+    version = store.Version(
+        skill_id=skill_id,
+        version=held[-1].version + 1,
+        content_hash=content_hash(document),
+        document=document,
+        requests=current.requests if requests is None else requests,
+        origin=origin,
+        author=author,
+        lesson_ids=current.lesson_ids if lesson_ids is None else tuple(lesson_ids),
+        findings=tuple(findings),
+        created_at=datetime.now(UTC),
+    )
+    store.insert_version(workspace, version)
+    because = _Because(actor, reason, numbers)
+    return _move(workspace, skill, state=skill.state, version=version.version, because=because)
+
+
+def decide(
+    workspace: Workspace,
+    skill_id: str,
+    to_state: SkillState,
+    *,
+    actor: str,
+    reason: str = "",
+    numbers: Mapping[str, Any] | None = None,
+) -> store.Skill:
+    """Move a skill to a state that the life cycle allows from its present one."""
+    skill = store.by_id(workspace, skill_id)
+    allowed = TRANSITIONS[skill.state]
+    if to_state not in allowed:
+        raise HivemindError(
+            "skill-transition",
+            f"{skill.name} is {skill.state} and cannot become {to_state}",
+            hint=f"it can become {' or '.join(allowed)}; `hivemind skills undo` takes the last decision back",
+        )
+    because = _Because(actor, reason, numbers)
+    return _move(workspace, skill, state=to_state, version=skill.version, because=because)
+
+
+def undo(workspace: Workspace, skill_id: str, *, actor: str, reason: str = "") -> store.Skill:
+    """Take back the latest decision that stands, restoring state and version; again, the one before it."""
+    skill = store.by_id(workspace, skill_id)
+    ledger = store.decisions(workspace, skill_id)
+    taken_back = {decision.undoes for decision in ledger}
+    for last in reversed(ledger):
+        if last.undoes or last.decision_id in taken_back:
+            continue
+        if last.from_state is None or last.from_version is None:
+            break
+        because = _Because(actor, reason or f"undo of decision {last.number}: {last.reason}".rstrip(": "))
+        return _move(
+            workspace,
+            skill,
+            state=last.from_state,
+            version=last.from_version,
+            because=because,
+            undoes=last.decision_id,
+        )
+    raise HivemindError(
+        "skill-nothing-to-undo",
+        f"no decision about {skill.name} is left to take back",
+        hint=f"`hivemind skills reject {skill.name}` keeps it from being used",
+    )
+
+
+def admit(
+    workspace: Workspace, skill_id: str, *, policy: str, numbers: Mapping[str, Any] | None = None
+) -> store.Skill:
+    """Let a candidate go to trial where the policy allows it without a person."""
+    skill = store.by_id(workspace, skill_id)
+    if not goes_to_trial(skill, policy=policy):
+        return skill
+    reason = "it passed its gates and stays in its own project"
+    return decide(workspace, skill_id, SkillState.TRIAL, actor=AUTO_ACTOR, reason=reason, numbers=numbers)
+
+
+def goes_to_trial(skill: store.Skill, *, policy: str) -> bool:
+    """Say whether a candidate goes to trial by itself: under `auto`, and only in the project it came from."""
+    if policy not in POLICIES:
+        raise HivemindError(
+            "policy-unknown", f"{policy!r} is not a policy", hint=f"set it to {' or '.join(POLICIES)}"
+        )
+    return policy == "auto" and skill.state is SkillState.CANDIDATE and bool(skill.project_id)
+
+
+def context_for(
+    workspace: Workspace,
+    *,
+    project_id: str,
+    lesson_ids: Sequence[str] = (),
+    skill_id: str = "",
+    person_authored: bool = False,
+    unknown_keys: tuple[str, ...] = (),
+) -> GateContext:
+    """Gather what the gates judge a project's document against, as a version of `skill_id` where given."""
+    return GateContext(
+        evidence_texts=store.evidence_texts(workspace, lesson_ids),
+        others=tuple(other for other in _neighbours(workspace, project_id) if other.skill_id != skill_id),
+        person_authored=person_authored,
+        unknown_keys=unknown_keys,
+    )
+
+
+def _neighbours(workspace: Workspace, project_id: str) -> list[OtherSkill]:
+    """Give the open skills that agents see beside one of a project, or beside one of every project."""
+    found = store.current_versions(workspace, states=store.OPEN_STATES, project_id=project_id or None)
+    return [
+        OtherSkill(skill_id=v.skill_id, name=d.name, description=d.description, body=d.body)
+        for v, d in ((v, v.document) for v in found)
+    ]
+
+
+def _require_passed(document: SkillDocument, findings: Sequence[Finding]) -> None:
+    stopped = blocking(findings)
+    if stopped:
+        raise HivemindError(
+            "skill-gated",
+            f"{shown(document.name)} did not pass the {stopped[0].gate} gate: {stopped[0].message}",
+            hint="mend what the finding names and try again",
+        )
+
+
+def _free_name(workspace: Workspace, wanted: str, *, project_id: str) -> str:
+    taken = {skill.name for skill in _neighbours(workspace, project_id)}
+    name, number = wanted, 1
+    while name in taken:
+        number += 1
+        suffix = f"-{number}"
+        name = wanted[: MAX_NAME - len(suffix)].rstrip("-") + suffix
+    return name
+
+
+def _require_free(workspace: Workspace, skill: store.Skill, *, name: str) -> None:
+    for other in _neighbours(workspace, skill.project_id):
+        if other.name == name and other.skill_id != skill.skill_id:
+            raise HivemindError(
+                "skill-name-taken",
+                f"{name} is also the name of skill {other.skill_id}",
+                hint=f"retire or reject that one first: `hivemind skills retire {other.skill_id}`",
+            )
+
+
+def _new_id(workspace: Workspace, *parts: str) -> str:
+    number = 0
+    while True:
+        seed = "\0".join((*parts, str(number)))
+        # Derived, not random, so that the same sessions give the same ids on another machine.
+        skill_id = "s" + hashlib.blake2b(seed.encode("utf-8", "replace"), digest_size=6).hexdigest()
+        if not store.versions(workspace, skill_id, only=1):
+            return skill_id
+        number += 1
+
+
+def _move(
+    workspace: Workspace,
+    skill: store.Skill,
+    *,
+    state: SkillState,
+    version: int,
+    because: _Because,
+    undoes: str = "",
+) -> store.Skill:
+    if state in store.OPEN_STATES:
+        name = store.version_of(workspace, skill.skill_id, version=version).document.name
+        _require_free(workspace, skill, name=name)
+    store.set_current(workspace, skill.skill_id, state=state, version=version)
+    _record(
+        workspace, skill.skill_id, before=skill, state=state, version=version, because=because, undoes=undoes
+    )
+    return store.by_id(workspace, skill.skill_id)
+
+
+def _record(
+    workspace: Workspace,
+    skill_id: str,
+    *,
+    before: store.Skill | None,
+    state: SkillState,
+    version: int,
+    because: _Because,
+    undoes: str = "",
+) -> None:
+    number = len(store.decisions(workspace, skill_id)) + 1
+    store.append_decision(
+        workspace,
+        store.Decision(
+            decision_id="d" + hashlib.blake2b(f"{skill_id}\0{number}".encode(), digest_size=10).hexdigest(),
+            skill_id=skill_id,
+            number=number,
+            at=datetime.now(UTC),
+            actor=because.actor,
+            from_state=before.state if before else None,
+            to_state=state,
+            from_version=before.version if before else None,
+            to_version=version,
+            reason=because.reason,
+            numbers=dict(because.numbers or {}),
+            undoes=undoes,
+        ),
+    )

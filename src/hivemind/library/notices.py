@@ -1,0 +1,44 @@
+"""Tell a project's people, in one line and once, which skills were learnt since they were last told."""
+
+from datetime import UTC, datetime
+
+import sqlalchemy as sa
+
+from hivemind.domain.skills import LIVE_STATES
+from hivemind.store import schema
+from hivemind.store.database import Workspace
+
+#: Names that the line lists; the rest is counted.
+MAX_NAMES = 3
+
+
+def due(workspace: Workspace, project_id: str) -> str:
+    """Give the line, empty where there is nothing new."""
+    s, p = schema.skills, schema.projects
+    names = list(
+        workspace.execute(
+            sa.select(s.c.name)
+            .join(p, sa.and_(p.c.workspace_id == s.c.workspace_id, p.c.project_id == s.c.project_id))
+            .where(s.c.workspace_id == workspace.workspace_id, s.c.project_id == project_id)
+            .where(s.c.state.in_([state.value for state in LIVE_STATES]))
+            .where(sa.or_(p.c.noticed_at.is_(None), s.c.created_at > p.c.noticed_at))
+            .order_by(s.c.created_at, s.c.name)
+        ).scalars()
+    )
+    if not names:
+        return ""
+    shown = ", ".join(names[:MAX_NAMES]) + (
+        f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
+    )
+    what = "a new skill" if len(names) == 1 else f"{len(names)} new skills"
+    return f"Hivemind learnt {what} for this project: {shown}. See `hivemind skills list`."
+
+
+def mark(workspace: Workspace, project_id: str) -> None:
+    """Remember that the project's people have been told."""
+    p = schema.projects
+    workspace.execute(
+        p.update()
+        .where(p.c.workspace_id == workspace.workspace_id, p.c.project_id == project_id)
+        .values(noticed_at=datetime.now(UTC))
+    )

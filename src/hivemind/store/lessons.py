@@ -1,0 +1,196 @@
+"""Write and read mined lessons: occurrences by session, and what they add up to by project."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert
+
+from hivemind.domain.lessons import Lesson, Occurrence
+from hivemind.domain.skills import Evidence
+from hivemind.store import schema
+from hivemind.store.database import Workspace
+
+#: Evidence that a lesson shows, at most: the rest is in the evidence table.
+MAX_SHOWN_EVIDENCE = 24
+#: Where an occurrence's data keep its topic; the lesson takes the earliest occurrence's.
+_TOPIC = "topic"
+
+
+def unmined(workspace: Workspace, *, miners_version: int) -> list[Any]:
+    """Give the sessions with events that distillation has not seen, or saw with older miners."""
+    t, p = schema.sessions, schema.projects
+    return list(
+        workspace.execute(
+            sa.select(t, p.c.name.label("project"), p.c.root)
+            .outerjoin(p, sa.and_(p.c.workspace_id == t.c.workspace_id, p.c.project_id == t.c.project_id))
+            .where(t.c.workspace_id == workspace.workspace_id)
+            .where(sa.or_(t.c.mined_seq < t.c.next_seq, t.c.mined_by != miners_version))
+            .order_by(t.c.ended_at, t.c.session_id)
+        )
+    )
+
+
+def replace_occurrences(workspace: Workspace, session: Any, *, occurrences: Sequence[Occurrence]) -> set[str]:
+    """Store what a session shows in place of what it showed before; give the ids of the lessons concerned."""
+    session_id, scope = session.session_id, workspace.workspace_id
+    o, e = schema.occurrences, schema.evidence
+    here = sa.and_(o.c.workspace_id == scope, o.c.session_id == session_id)
+    concerned = set(workspace.execute(sa.select(o.c.lesson_id).where(here)).scalars())
+    workspace.execute(o.delete().where(here))
+    workspace.execute(e.delete().where(e.c.workspace_id == scope, e.c.session_id == session_id))
+    for occurrence in occurrences:
+        lesson_id = lesson_key(session.project_id, occurrence.kind, occurrence.key)
+        concerned.add(lesson_id)
+        _put_lesson(workspace, lesson_id, project_id=session.project_id, occurrence=occurrence)
+        _put_occurrence(workspace, lesson_id, session_id=session_id, occurrence=occurrence)
+    return concerned
+
+
+def mark_mined(workspace: Workspace, mined: Sequence[Any], *, miners_version: int) -> None:
+    """Note that skills hold what these sessions showed; what came since they were read is mined next time."""
+    t = schema.sessions
+    for session in mined:
+        workspace.execute(
+            t.update()
+            .where(t.c.workspace_id == workspace.workspace_id, t.c.session_id == session.session_id)
+            .values(mined_seq=session.next_seq, mined_by=miners_version)
+        )
+
+
+def lesson_key(project_id: str, kind: str, key: str) -> str:
+    """Derive the key of a lesson."""
+    return "l" + hashlib.blake2b(f"{project_id}\0{kind}\0{key}".encode(), digest_size=12).hexdigest()
+
+
+def _put_lesson(workspace: Workspace, lesson_id: str, *, project_id: str, occurrence: Occurrence) -> None:
+    new = insert(schema.lessons).values(
+        workspace_id=workspace.workspace_id,
+        lesson_id=lesson_id,
+        project_id=project_id,
+        kind=occurrence.kind,
+        key=occurrence.key,
+        topic=occurrence.topic,
+        data=occurrence.data,
+    )
+    workspace.execute(new.on_conflict_do_nothing())
+
+
+def _put_occurrence(workspace: Workspace, lesson_id: str, *, session_id: str, occurrence: Occurrence) -> None:
+    digest = hashlib.blake2b(f"{lesson_id}\0{session_id}\0".encode(), digest_size=12)
+    digest.update(json.dumps([item.event_id for item in occurrence.evidence]).encode())
+    occurrence_id = "o" + digest.hexdigest()
+    workspace.execute(
+        insert(schema.occurrences)
+        .values(
+            workspace_id=workspace.workspace_id,
+            occurrence_id=occurrence_id,
+            lesson_id=lesson_id,
+            session_id=session_id,
+            data={**occurrence.data, _TOPIC: occurrence.topic},
+            explicit=occurrence.explicit,
+            at=occurrence.at,
+        )
+        .on_conflict_do_nothing()
+    )
+    for item in occurrence.evidence:
+        workspace.execute(
+            insert(schema.evidence)
+            .values(
+                workspace_id=workspace.workspace_id,
+                occurrence_id=occurrence_id,
+                event_id=item.event_id,
+                role=item.role,
+                lesson_id=lesson_id,
+                session_id=session_id,
+                excerpt=item.excerpt,
+            )
+            .on_conflict_do_nothing()
+        )
+
+
+def refresh(workspace: Workspace, lesson_ids: Sequence[str]) -> set[str]:
+    """Recount lessons from their occurrences, drop those that have none; give the projects concerned.
+
+    A lesson states what its earliest occurrence saw, so that more of the same changes no word of it.
+    """
+    t, o = schema.lessons, schema.occurrences
+    projects: set[str] = set()
+    for lesson_id in sorted(lesson_ids):
+        here = sa.and_(t.c.workspace_id == workspace.workspace_id, t.c.lesson_id == lesson_id)
+        lesson = workspace.execute(sa.select(t).where(here)).first()
+        if lesson is None:
+            continue
+        projects.add(lesson.project_id)
+        seen = workspace.execute(
+            sa.select(o)
+            .where(o.c.workspace_id == workspace.workspace_id, o.c.lesson_id == lesson_id)
+            .order_by(o.c.at, o.c.occurrence_id)
+        ).all()
+        if not seen:
+            workspace.execute(t.delete().where(here))
+            continue
+        workspace.execute(
+            t.update()
+            .where(here)
+            .values(
+                topic=seen[0].data[_TOPIC],
+                data={name: value for name, value in seen[0].data.items() if name != _TOPIC},
+                sessions=len({s.session_id for s in seen}),
+                explicit=any(s.explicit for s in seen),
+                first_at=seen[0].at,
+                last_at=seen[-1].at,
+            )
+        )
+    return projects
+
+
+def of_project(workspace: Workspace, project_id: str) -> list[Lesson]:
+    """Give a project's lessons with their evidence, the best supported first."""
+    t, e, o = schema.lessons, schema.evidence, schema.occurrences
+    rows = workspace.execute(
+        sa.select(t)
+        .where(t.c.workspace_id == workspace.workspace_id, t.c.project_id == project_id)
+        .order_by(t.c.sessions.desc(), t.c.kind, t.c.key)
+    ).all()
+    found: dict[str, list[Evidence]] = {row.lesson_id: [] for row in rows}
+    counted: dict[str, set[str]] = {row.lesson_id: set() for row in rows}
+    joined = (
+        sa.select(e)
+        .join(o, sa.and_(o.c.workspace_id == e.c.workspace_id, o.c.occurrence_id == e.c.occurrence_id))
+        .join(t, sa.and_(t.c.workspace_id == e.c.workspace_id, t.c.lesson_id == e.c.lesson_id))
+        .where(e.c.workspace_id == workspace.workspace_id, t.c.project_id == project_id)
+        .order_by(o.c.at, e.c.occurrence_id, e.c.role, e.c.event_id)
+    )
+    for row in workspace.execute(joined):
+        counted[row.lesson_id].add(row.occurrence_id)
+        if len(found[row.lesson_id]) < MAX_SHOWN_EVIDENCE:
+            found[row.lesson_id].append(
+                Evidence(event_id=row.event_id, session_id=row.session_id, role=row.role, excerpt=row.excerpt)
+            )
+    return [
+        Lesson(
+            lesson_id=row.lesson_id,
+            project_id=row.project_id,
+            kind=row.kind,
+            key=row.key,
+            topic=row.topic,
+            data=row.data,
+            sessions=row.sessions,
+            occurrences=len(counted[row.lesson_id]),
+            explicit=row.explicit,
+            last_at=row.last_at,
+            evidence=tuple(found[row.lesson_id]),
+        )
+        for row in rows
+    ]
+
+
+def forget_mined(workspace: Workspace) -> None:
+    """Mark every session as not mined."""
+    t = schema.sessions
+    workspace.execute(
+        t.update().where(t.c.workspace_id == workspace.workspace_id).values(mined_seq=0, mined_by=0)
+    )

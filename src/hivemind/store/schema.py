@@ -1,0 +1,311 @@
+"""The schema as SQLAlchemy Core tables; `hivemind sql --schema` and docs/schema.md are printed from it.
+
+Primary keys begin with the workspace and are made by the client, so the same tables can be distributed by
+workspace. There are no sequences, triggers or joins across workspaces. Search indexes are derived and live in
+the migrations of each dialect.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import JSON, Boolean, Column, DateTime, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator
+
+metadata = MetaData()
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """Store an aware time: `timestamptz` on PostgreSQL, ISO 8601 text in UTC on SQLite, which sorts and reads well."""
+
+    impl = String(27)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> Any:
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(DateTime(timezone=True))
+        return dialect.type_descriptor(String(27))
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"naive time {value!r}: times are aware and in UTC")
+        value = value.astimezone(UTC)
+        if dialect.name == "postgresql":
+            return value
+        return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        if value is None or isinstance(value, datetime):
+            return value
+        return datetime.fromisoformat(value)
+
+
+def _workspace() -> Column[str]:
+    return Column("workspace_id", String(64), primary_key=True, comment="unit of sharing and isolation")
+
+
+workspaces = Table(
+    "workspaces",
+    metadata,
+    _workspace(),
+    Column("created_at", UtcTime, nullable=False),
+    comment="the workspaces that hold anything",
+)
+
+projects = Table(
+    "projects",
+    metadata,
+    _workspace(),
+    Column(
+        "project_id", String(32), primary_key=True, comment="hash of the normalised remote, else of the root"
+    ),
+    Column("name", Text, nullable=False, comment="last part of the remote or of the root"),
+    Column("remote", Text, nullable=False, default="", comment="normalised git remote: host/owner/name"),
+    Column("root", Text, nullable=False, default="", comment="folder on this machine where it was last seen"),
+    Column("created_at", UtcTime, nullable=False),
+    Column("noticed_at", UtcTime, comment="when its people were last told of new skills"),
+    comment="what sessions work on; five spellings of one git remote are one project",
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    _workspace(),
+    Column("session_id", String(200), primary_key=True, comment="the agent's own id of the conversation"),
+    Column("agent", String(32), nullable=False, comment="claude, codex, cursor, …"),
+    Column("agent_version", Text, nullable=False, default=""),
+    Column("project_id", String(32), nullable=False, default=""),
+    Column("cwd", Text, nullable=False, default="", comment="real working directory at the start"),
+    Column("git_branch", Text, nullable=False, default=""),
+    Column("git_remote", Text, nullable=False, default="", comment="normalised: host/owner/name"),
+    Column("title", Text, nullable=False, default="", comment="first line of the first prompt, redacted"),
+    Column("request_model", Text, nullable=False, default="", comment="the model of the latest message"),
+    Column("started_at", UtcTime),
+    Column("ended_at", UtcTime, comment="time of the latest event"),
+    Column("next_seq", Integer, nullable=False, default=0, comment="events stored so far, and the next seq"),
+    Column("prompts", Integer, nullable=False, default=0),
+    Column("tool_calls", Integer, nullable=False, default=0),
+    Column("tool_results", Integer, nullable=False, default=0),
+    Column("tool_errors", Integer, nullable=False, default=0, comment="results with status error"),
+    Column("mined_seq", Integer, nullable=False, default=0, comment="events that distillation has seen"),
+    Column("mined_by", Integer, nullable=False, default=0, comment="version of the miners that saw them"),
+    Index("sessions_by_project", "workspace_id", "project_id", "ended_at"),
+    comment="one row a conversation of one agent",
+)
+
+events = Table(
+    "events",
+    metadata,
+    _workspace(),
+    Column("event_id", String(32), primary_key=True, comment="derived from the event's content: stored once"),
+    Column("session_id", String(200), nullable=False),
+    Column("seq", Integer, nullable=False, comment="order within the session, from 0"),
+    Column(
+        "kind",
+        String(16),
+        nullable=False,
+        comment="prompt, assistant, tool_call, tool_result, usage, compaction, interrupt, system",
+    ),
+    Column("at", UtcTime, comment="when it happened, UTC"),
+    Column(
+        "agent_id", Text, nullable=False, default="", comment="the subagent, empty in the main conversation"
+    ),
+    Column("tool_name", Text, nullable=False, default=""),
+    Column("tool_call_id", Text, nullable=False, default="", comment="joins a tool_result to its tool_call"),
+    Column("status", String(16), comment="of a tool_result: ok, error, denied, cancelled, unknown"),
+    Column("exit_code", Integer, comment="of a shell command, where the agent reports it"),
+    Column("request_model", Text, nullable=False, default=""),
+    Column("message_id", Text, nullable=False, default="", comment="the model message a usage row counts"),
+    Column("input_tokens", Integer),
+    Column("output_tokens", Integer),
+    Column("cache_read_tokens", Integer),
+    Column("cache_write_tokens", Integer),
+    Column("text", Text, nullable=False, default="", comment="what a person would read, redacted"),
+    Column("data", JSON(none_as_null=True), comment="a tool call's input, redacted"),
+    Column("redactions", Integer, nullable=False, default=0, comment="secrets replaced in text and data"),
+    Index("events_by_session", "workspace_id", "session_id", "seq"),
+    comment="one row an event: prompt, message, tool call, result, usage",
+)
+
+transcripts = Table(
+    "transcripts",
+    metadata,
+    _workspace(),
+    Column("path", Text, primary_key=True, comment="the agent's file"),
+    Column("agent", String(32), nullable=False),
+    Column("session_id", String(200), nullable=False, default=""),
+    Column("offset_bytes", Integer, nullable=False, default=0, comment="read up to here"),
+    Column(
+        "read_hash", String(32), nullable=False, default="", comment="of the first and the last bytes read: a rewrite shows"
+    ),
+    Column("lines", Integer, nullable=False, default=0),
+    Column("bad_lines", Integer, nullable=False, default=0, comment="not JSON, or over the size limit"),
+    Column(
+        "reader_state", JSON(none_as_null=True), comment="what the reader carries from one read to the next"
+    ),
+    Column("problem", Text, nullable=False, default="", comment="what was wrong with it: rewritten, cut short, a broken archive"),
+    Column("read_at", UtcTime),
+    comment="how far each transcript has been read",
+)
+
+lessons = Table(
+    "lessons",
+    metadata,
+    _workspace(),
+    Column("lesson_id", String(32), primary_key=True, comment="hash of project, kind and key"),
+    Column("project_id", String(32), nullable=False, default=""),
+    Column("kind", String(32), nullable=False, comment="fix, correction, command, …: the miner's name"),
+    Column("key", Text, nullable=False, comment="what makes two occurrences the same lesson"),
+    Column("topic", Text, nullable=False, default="", comment="lessons of one topic share a skill"),
+    Column("data", JSON(none_as_null=True), nullable=False, comment="the lesson as its miner states it"),
+    Column("sessions", Integer, nullable=False, default=0, comment="distinct sessions that show it"),
+    Column("explicit", Boolean, nullable=False, default=False, comment="a person said it"),
+    Column("first_at", UtcTime),
+    Column("last_at", UtcTime),
+    Index("lessons_by_project", "workspace_id", "project_id", "kind"),
+    comment="mined, evidence-linked observations that may become a skill",
+)
+
+occurrences = Table(
+    "occurrences",
+    metadata,
+    _workspace(),
+    Column("occurrence_id", String(32), primary_key=True),
+    Column("lesson_id", String(32), nullable=False),
+    Column("session_id", String(200), nullable=False),
+    Column("data", JSON(none_as_null=True), nullable=False, comment="what the miner saw this time"),
+    Column("explicit", Boolean, nullable=False, default=False),
+    Column("at", UtcTime),
+    Index("occurrences_by_lesson", "workspace_id", "lesson_id"),
+    Index("occurrences_by_session", "workspace_id", "session_id"),
+    comment="each time a lesson was seen in a session",
+)
+
+evidence = Table(
+    "evidence",
+    metadata,
+    _workspace(),
+    Column("occurrence_id", String(32), primary_key=True),
+    Column("event_id", String(32), primary_key=True),
+    Column("role", String(16), primary_key=True, comment="failure, fix, success, correction, request"),
+    Column("lesson_id", String(32), nullable=False),
+    Column("session_id", String(200), nullable=False),
+    Column("excerpt", Text, nullable=False, default=""),
+    Index("evidence_by_lesson", "workspace_id", "lesson_id"),
+    comment="the events that a lesson rests on",
+)
+
+skills = Table(
+    "skills",
+    metadata,
+    _workspace(),
+    Column("skill_id", String(32), primary_key=True),
+    Column("name", String(64), nullable=False),
+    Column("project_id", String(32), nullable=False, default="", comment="empty: every project"),
+    Column("topic", Text, nullable=False, default=""),
+    Column("state", String(16), nullable=False, comment="candidate, trial, active, retired, rejected"),
+    Column("version", Integer, nullable=False, comment="the current one"),
+    Column("author", Text, nullable=False, default=""),
+    Column("created_at", UtcTime, nullable=False),
+    Column("updated_at", UtcTime, nullable=False),
+    Index("skills_by_name", "workspace_id", "name"),
+    Index("skills_by_topic", "workspace_id", "project_id", "topic"),
+    comment="versioned skills and their state",
+)
+
+skill_versions = Table(
+    "skill_versions",
+    metadata,
+    _workspace(),
+    Column("skill_id", String(32), primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("content_hash", String(64), nullable=False, comment="sha256 of name, description and body"),
+    Column("name", String(64), nullable=False),
+    Column("description", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("frontmatter", JSON, nullable=False, comment="the other keys of the specification"),
+    Column("requests", Text, nullable=False, default="", comment="prompts it was mined from, one a line"),
+    Column("origin", String(16), nullable=False, comment="template, person, model, import"),
+    Column("author", Text, nullable=False, default=""),
+    Column("lesson_ids", JSON, nullable=False, comment="the lessons it states"),
+    Column("gates", JSON, nullable=False, comment="findings of the gates when it was written"),
+    Column("created_at", UtcTime, nullable=False),
+    comment="every version of every skill; none is ever changed or deleted",
+)
+
+decisions = Table(
+    "decisions",
+    metadata,
+    _workspace(),
+    Column("decision_id", String(32), primary_key=True),
+    Column("skill_id", String(32), nullable=False),
+    Column("number", Integer, nullable=False, comment="order of the skill's decisions, from 1"),
+    Column("at", UtcTime, nullable=False),
+    Column("actor", Text, nullable=False, comment="person:NAME or policy:NAME"),
+    Column("from_state", String(16), nullable=False, default=""),
+    Column("to_state", String(16), nullable=False),
+    Column("from_version", Integer),
+    Column("to_version", Integer, nullable=False),
+    Column("reason", Text, nullable=False, default=""),
+    Column("numbers", JSON, nullable=False, comment="support and gates at that moment"),
+    Column("undoes", String(32), nullable=False, default="", comment="the decision that this one takes back"),
+    Index("decisions_by_skill", "workspace_id", "skill_id", "number", unique=True),
+    comment="append-only ledger of every change of state or version",
+)
+
+installs = Table(
+    "installs",
+    metadata,
+    _workspace(),
+    Column("path", Text, primary_key=True, comment="the SKILL.md that we wrote"),
+    Column("root", Text, nullable=False, comment="folder of the project that it is in"),
+    Column("agent", String(32), nullable=False),
+    Column("skill_id", String(32), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column(
+        "content_hash",
+        String(64),
+        nullable=False,
+        comment="sha256 of the bytes that we wrote or took in; empty: no file of ours, the folder is",
+    ),
+    Column(
+        "intended_hash",
+        String(64),
+        nullable=False,
+        default="",
+        comment="sha256 of the bytes being written, 'gone' while removed; what is left shows a crash",
+    ),
+    Column("written_at", UtcTime, nullable=False),
+    comment="skill files in agents' folders; what is not here is not ours and is never touched",
+)
+
+exposures = Table(
+    "exposures",
+    metadata,
+    _workspace(),
+    Column("exposure_id", String(32), primary_key=True),
+    Column("session_id", String(200), nullable=False),
+    Column("skill_id", String(32), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("channel", String(16), nullable=False, comment="prompt, mcp, folder"),
+    Column("agent", String(32), nullable=False, default=""),
+    Column("at", UtcTime, nullable=False),
+    Index("exposures_by_session", "workspace_id", "session_id"),
+    comment="one skill version shown to one session",
+)
+
+problems = Table(
+    "problems",
+    metadata,
+    _workspace(),
+    Column("problem_id", String(32), primary_key=True, comment="hash of where and what"),
+    Column("source", String(16), nullable=False, comment="hook, worker, transcript, publish"),
+    Column("slug", String(64), nullable=False, comment="section of docs/errors.md"),
+    Column("message", Text, nullable=False),
+    Column("count", Integer, nullable=False),
+    Column("first_at", UtcTime, nullable=False),
+    Column("last_at", UtcTime, nullable=False),
+    comment="what went wrong in the background, for `hivemind doctor`",
+)

@@ -1,0 +1,418 @@
+"""Write and read sessions and their events."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert
+
+from hivemind.domain.events import Event, EventKind, ResultStatus, SessionFacts, event_id
+from hivemind.domain.projects import project_id
+from hivemind.errors import HivemindError
+from hivemind.store import schema, search
+from hivemind.store.database import Workspace
+
+#: Bound parameters of one statement; SQLite before 3.32 allows 999.
+_CHUNK = 900
+_USAGE_COLUMNS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RedactedEvent:
+    """Pair an event, its texts redacted, with how many secrets were replaced in it."""
+
+    event: Event
+    redactions: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProjectFacts:
+    """Describe the project that a session works on."""
+
+    project_id: str
+    name: str
+    remote: str = ""
+    root: str = ""
+
+
+class ContendedError(HivemindError):
+    """Report that another process read the same transcript meanwhile: read on from where it stopped."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Appended:
+    """Count what one append stored; what was stored before is not counted again."""
+
+    events: int = 0
+    redactions: int = 0
+
+
+def append(
+    workspace: Workspace,
+    facts: SessionFacts,
+    *,
+    events: Sequence[RedactedEvent],
+    project: ProjectFacts | None = None,
+) -> Appended:
+    """Store a session's new events in order; those stored before are known by their ids and left alone."""
+    if project is not None:
+        project = _known_remote(workspace, project)
+        _put_project(workspace, project)
+    row = _put_session(workspace, facts, project=project)
+    keyed = {
+        event_id(session_id=facts.session_id, native_id=e.event.native_id, kind=e.event.kind): e
+        for e in events
+    }
+    keyed_usage = {key: e for key, e in keyed.items() if e.event.usage is not None}
+    for e in events:
+        _keep_largest(keyed_usage, e, facts.session_id)
+    keyed |= keyed_usage
+    known = _known(workspace, list(keyed))
+    fresh = {key: e for key, e in keyed.items() if key not in known}
+    _raise_usage(workspace, {key: e for key, e in keyed_usage.items() if key in known})
+    if fresh:
+        _insert(workspace, facts.session_id, fresh=fresh, first_seq=row.next_seq)
+        _count(workspace, facts.session_id, fresh=list(fresh.values()))
+    return Appended(events=len(fresh), redactions=sum(e.redactions for e in fresh.values()))
+
+
+def _keep_largest(usages: dict[str, RedactedEvent], e: RedactedEvent, session_id: str) -> None:
+    # A message is written in several records, each with the usage so far: the last has the whole.
+    if e.event.usage is None:
+        return
+    key = event_id(session_id=session_id, native_id=e.event.native_id, kind=e.event.kind)
+    held = usages[key].event.usage
+    if held is not None and e.event.usage.output_tokens > held.output_tokens:
+        usages[key] = e
+
+
+def _known_remote(workspace: Workspace, project: ProjectFacts) -> ProjectFacts:
+    """Give a folder's project under the remote that another session in the same folder knew.
+
+    Where this session is the first to know it, the earlier ones move over, and are mined again under it.
+    """
+    p, s = schema.projects, schema.sessions
+    if not project.root:
+        return project
+    if not project.remote:
+        row = workspace.execute(
+            sa.select(p)
+            .where(p.c.workspace_id == workspace.workspace_id, p.c.root == project.root, p.c.remote != "")
+            .order_by(p.c.project_id)
+        ).first()
+        if row is None:
+            return project
+        return ProjectFacts(project_id=row.project_id, name=row.name, remote=row.remote, root=row.root)
+    workspace.execute(
+        s.update()
+        .where(s.c.workspace_id == workspace.workspace_id)
+        .where(s.c.project_id == project_id(remote="", root=project.root))
+        .values(project_id=project.project_id, git_remote=project.remote, mined_by=0)
+    )
+    return project
+
+
+def _put_project(workspace: Workspace, project: ProjectFacts) -> None:
+    statement = insert(schema.projects).values(
+        workspace_id=workspace.workspace_id,
+        project_id=project.project_id,
+        name=project.name,
+        remote=project.remote,
+        root=project.root,
+        created_at=datetime.now(UTC),
+    )
+    found = {c: getattr(statement.excluded, c) for c in ("name", "remote", "root")} if project.root else None
+    if found:
+        statement = statement.on_conflict_do_update(index_elements=["workspace_id", "project_id"], set_=found)
+    else:
+        statement = statement.on_conflict_do_nothing()
+    workspace.execute(statement)
+
+
+def _put_session(workspace: Workspace, facts: SessionFacts, *, project: ProjectFacts | None) -> Any:
+    t = schema.sessions
+    where = sa.and_(t.c.workspace_id == workspace.workspace_id, t.c.session_id == facts.session_id)
+    row = workspace.execute(sa.select(t).where(where)).first()
+    if row is None:
+        workspace.execute(
+            t.insert().values(
+                workspace_id=workspace.workspace_id,
+                session_id=facts.session_id,
+                agent=facts.agent,
+                agent_version=facts.agent_version,
+                cwd=facts.cwd,
+                git_branch=facts.git_branch,
+                project_id=project.project_id if project else "",
+                git_remote=project.remote if project else "",
+            )
+        )
+        return workspace.execute(sa.select(t).where(where)).one()
+    changes: dict[str, Any] = {
+        name: getattr(facts, name)
+        for name in ("agent_version", "cwd", "git_branch")
+        if getattr(facts, name)
+        and (not getattr(row, name) or name != "cwd")
+        and getattr(facts, name) != getattr(row, name)
+    }
+    if project is not None and (not row.project_id or (project.remote and project.remote != row.git_remote)):
+        changes |= {"project_id": project.project_id, "git_remote": project.remote}
+    if changes:
+        workspace.execute(t.update().where(where).values(**changes))
+    return row
+
+
+def _known(workspace: Workspace, keys: list[str]) -> set[str]:
+    t, known = schema.events, set[str]()
+    for start in range(0, len(keys), _CHUNK):
+        found = workspace.execute(
+            sa.select(t.c.event_id).where(
+                t.c.workspace_id == workspace.workspace_id, t.c.event_id.in_(keys[start : start + _CHUNK])
+            )
+        )
+        known.update(found.scalars())
+    return known
+
+
+def _raise_usage(workspace: Workspace, usages: dict[str, RedactedEvent]) -> None:
+    t = schema.events
+    for key, e in usages.items():
+        usage = e.event.usage
+        assert usage is not None  # noqa: S101 - chosen by the caller for having one
+        workspace.execute(
+            t.update()
+            .where(t.c.workspace_id == workspace.workspace_id, t.c.event_id == key)
+            .where(t.c.output_tokens < usage.output_tokens)
+            .values(**{name: getattr(usage, name) for name in _USAGE_COLUMNS})
+        )
+
+
+def _insert(
+    workspace: Workspace, session_id: str, *, fresh: dict[str, RedactedEvent], first_seq: int
+) -> None:
+    rows, documents = [], []
+    for seq, (key, e) in enumerate(fresh.items(), start=first_seq):
+        rows.append(_row(workspace.workspace_id, session_id, key=key, seq=seq, e=e))
+        documents.append((key, indexed_text(e.event.text, e.event.data)))
+    workspace.execute(schema.events.insert(), rows)
+    search.index_events(workspace, documents)
+
+
+def indexed_text(text: str, data: Any) -> str:
+    """Give the text under which an event is found: what a person reads, and a call's whole input."""
+    return f"{text}\n{json.dumps(data, ensure_ascii=False)}" if data else text
+
+
+def _row(workspace_id: str, session_id: str, *, key: str, seq: int, e: RedactedEvent) -> dict[str, Any]:
+    event, usage = e.event, e.event.usage
+    return {
+        "workspace_id": workspace_id,
+        "event_id": key,
+        "session_id": session_id,
+        "seq": seq,
+        "kind": event.kind.value,
+        "at": event.at,
+        "agent_id": event.agent_id,
+        "tool_name": event.tool_name,
+        "tool_call_id": event.tool_call_id,
+        "status": event.status.value if event.status else None,
+        "exit_code": event.exit_code,
+        "request_model": event.request_model,
+        "message_id": usage.message_id if usage else "",
+        "text": event.text,
+        "data": event.data or None,
+        "redactions": e.redactions,
+        **{name: getattr(usage, name) if usage else None for name in _USAGE_COLUMNS},
+    }
+
+
+def _count(workspace: Workspace, session_id: str, *, fresh: list[RedactedEvent]) -> None:
+    t, events = schema.sessions, [e.event for e in fresh]
+    times = [e.at for e in events if e.at is not None]
+    answered = [e for e in events if e.request_model and e.request_model != "<synthetic>"]
+    # A subagent's model names the session only until its own is known.
+    models = [e.request_model for e in answered if not e.agent_id]
+    row = workspace.execute(
+        sa.select(t.c.title, t.c.started_at, t.c.ended_at, t.c.request_model).where(
+            t.c.workspace_id == workspace.workspace_id, t.c.session_id == session_id
+        )
+    ).one()
+    changes: dict[str, Any] = {
+        "next_seq": t.c.next_seq + len(events),
+        "prompts": t.c.prompts + sum(e.kind is EventKind.PROMPT for e in events),
+        "tool_calls": t.c.tool_calls + sum(e.kind is EventKind.TOOL_CALL for e in events),
+        "tool_results": t.c.tool_results + sum(e.kind is EventKind.TOOL_RESULT for e in events),
+        "tool_errors": t.c.tool_errors + sum(e.status is ResultStatus.ERROR for e in events),
+    }
+    if times:
+        changes["started_at"] = min([*times, *([row.started_at] if row.started_at else [])])
+        changes["ended_at"] = max([*times, *([row.ended_at] if row.ended_at else [])])
+    if models:
+        changes["request_model"] = models[-1]
+    title = title_of(events)
+    if title and (not row.title or (row.title.startswith("/") and not title.startswith("/"))):
+        changes["title"] = title
+    workspace.execute(
+        t.update()
+        .where(t.c.workspace_id == workspace.workspace_id, t.c.session_id == session_id)
+        .values(**changes)
+    )
+
+
+def title_of(events: Iterable[Event]) -> str:
+    """Give the first line of the first request, 120 characters at most; a slash command only if no other."""
+    prompts = [
+        e.text.strip() for e in events if e.kind is EventKind.PROMPT and not e.agent_id and e.text.strip()
+    ]
+    spoken = [p for p in prompts if not p.startswith("/")]
+    return (spoken or prompts or [""])[0].splitlines()[0][:120] if prompts else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Position:
+    """Say how far a transcript has been read."""
+
+    path: str
+    agent: str
+    session_id: str = ""
+    offset_bytes: int = 0
+    read_hash: str = ""
+    lines: int = 0
+    bad_lines: int = 0
+    reader_state: dict[str, Any] | None = None
+    problem: str = ""
+
+
+def position(workspace: Workspace, path: str) -> Position | None:
+    """Give how far a transcript has been read, None where it never was."""
+    t = schema.transcripts
+    row = workspace.execute(
+        sa.select(t).where(t.c.workspace_id == workspace.workspace_id, t.c.path == path)
+    ).first()
+    return _position(row) if row else None
+
+
+def cwd_of(workspace: Workspace, session_id: str) -> str:
+    """Give the folder that a stored session began in; empty where it is not known."""
+    t = schema.sessions
+    found = workspace.execute(
+        sa.select(t.c.cwd).where(t.c.workspace_id == workspace.workspace_id, t.c.session_id == session_id)
+    ).scalar()
+    return str(found or "")
+
+
+def positions(workspace: Workspace) -> list[Position]:
+    """Give how far each known transcript has been read."""
+    t = schema.transcripts
+    rows = workspace.execute(
+        sa.select(t).where(t.c.workspace_id == workspace.workspace_id).order_by(t.c.path)
+    )
+    return [_position(row) for row in rows]
+
+
+def _position(row: Any) -> Position:
+    names = Position.__dataclass_fields__
+    return Position(**{name: value for name, value in row._mapping.items() if name in names})
+
+
+def _place(at: Position | None) -> tuple[int, str, int] | None:
+    return (at.offset_bytes, at.read_hash, at.lines) if at else None
+
+
+def put_position(workspace: Workspace, new: Position, *, was: Position | None) -> None:
+    """Record how far a transcript has been read; raise where another process read it meanwhile."""
+    held = position(workspace, new.path)
+    if _place(held) != _place(was):
+        raise ContendedError(
+            "transcript-contended",
+            f"{new.path} was read by another process at the same time",
+            hint="nothing is lost: the next read goes on from where the other stopped",
+        )
+    values = {name: getattr(new, name) for name in Position.__dataclass_fields__}
+    statement = insert(schema.transcripts).values(
+        workspace_id=workspace.workspace_id, read_at=datetime.now(UTC), **values
+    )
+    workspace.execute(
+        statement.on_conflict_do_update(
+            index_elements=["workspace_id", "path"],
+            set_={name: statement.excluded[name] for name in (*values, "read_at") if name != "path"},
+        )
+    )
+
+
+def session(workspace: Workspace, session_id: str) -> Any:
+    """Give a session's row by its id or an unambiguous beginning of it; raise where there is none."""
+    t = schema.sessions
+    rows = workspace.execute(
+        sa.select(t)
+        .where(
+            t.c.workspace_id == workspace.workspace_id, t.c.session_id.startswith(session_id, autoescape=True)
+        )
+        .limit(3)
+    ).all()
+    exact = [row for row in rows if row.session_id == session_id]
+    if len(exact or rows) != 1:
+        found = "is the beginning of several sessions" if rows else "is not a stored session"
+        raise HivemindError("session-unknown", f"{session_id!r} {found}", hint="see `hivemind sessions list`")
+    return (exact or rows)[0]
+
+
+def recent(workspace: Workspace, *, limit: int, project_id: str = "") -> list[Any]:
+    """Give the newest sessions first, with their project's name."""
+    t, p = schema.sessions, schema.projects
+    query = (
+        sa.select(t, p.c.name.label("project"))
+        .outerjoin(p, sa.and_(p.c.workspace_id == t.c.workspace_id, p.c.project_id == t.c.project_id))
+        .where(t.c.workspace_id == workspace.workspace_id)
+        .order_by(t.c.ended_at.desc(), t.c.session_id)
+        .limit(limit)
+    )
+    if project_id:
+        query = query.where(t.c.project_id == project_id)
+    return list(workspace.execute(query))
+
+
+def events_of(workspace: Workspace, session_id: str) -> list[Any]:
+    """Give a session's events in order."""
+    t = schema.events
+    return list(
+        workspace.execute(
+            sa.select(t)
+            .where(t.c.workspace_id == workspace.workspace_id, t.c.session_id == session_id)
+            .order_by(t.c.seq)
+        )
+    )
+
+
+def totals(workspace: Workspace) -> dict[str, int]:
+    """Count sessions, events, transcripts and redactions of the workspace."""
+    counts = {}
+    for name, table in (
+        ("sessions", schema.sessions),
+        ("events", schema.events),
+        ("transcripts", schema.transcripts),
+    ):
+        counts[name] = workspace.execute(
+            sa.select(sa.func.count())
+            .select_from(table)
+            .where(table.c.workspace_id == workspace.workspace_id)
+        ).scalar_one()
+    return counts
+
+
+def prune(workspace: Workspace, session_ids: Sequence[str]) -> int:
+    """Delete sessions with their events, search entries and mined occurrences; give the number of events."""
+    deleted = 0
+    for session_id in session_ids:
+        rows = events_of(workspace, session_id)
+        search.forget_events(workspace, [(r.event_id, indexed_text(r.text, r.data)) for r in rows])
+        for table in (schema.events, schema.occurrences, schema.evidence, schema.exposures, schema.sessions):
+            workspace.execute(
+                table.delete().where(
+                    table.c.workspace_id == workspace.workspace_id, table.c.session_id == session_id
+                )
+            )
+        deleted += len(rows)
+    return deleted
