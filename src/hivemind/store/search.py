@@ -111,9 +111,16 @@ class SkillEntry:
 def index_skill(workspace: Workspace, entry: SkillEntry) -> None:
     """Make a live skill findable, or update it."""
     forget_skill(workspace, entry.skill_id)
-    workspace.connection.exec_driver_sql(
-        "INSERT INTO skills_search VALUES (?, ?, ?, ?, ?, ?, ?)",
+    connection = workspace.connection
+    connection.exec_driver_sql(
+        "INSERT OR IGNORE INTO skill_documents (workspace_id, skill_id) VALUES (?, ?)",
+        (workspace.workspace_id, entry.skill_id),
+    )
+    connection.exec_driver_sql(
+        "INSERT INTO skills_search (rowid, workspace_id, skill_id, project_id, name, description, requests, body) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (
+            _skill_document(workspace, entry.skill_id),
             workspace.workspace_id,
             entry.skill_id,
             entry.project_id,
@@ -127,10 +134,17 @@ def index_skill(workspace: Workspace, entry: SkillEntry) -> None:
 
 def forget_skill(workspace: Workspace, skill_id: str) -> None:
     """Take a skill out of the index."""
-    workspace.connection.exec_driver_sql(
-        "DELETE FROM skills_search WHERE workspace_id = ? AND skill_id = ?",
+    document_id = _skill_document(workspace, skill_id)
+    if document_id is not None:
+        workspace.connection.exec_driver_sql("DELETE FROM skills_search WHERE rowid = ?", (document_id,))
+
+
+def _skill_document(workspace: Workspace, skill_id: str) -> int | None:
+    found = workspace.connection.exec_driver_sql(
+        "SELECT document_id FROM skill_documents WHERE workspace_id = ? AND skill_id = ?",
         (workspace.workspace_id, skill_id),
-    )
+    ).scalar()
+    return int(found) if found is not None else None
 
 
 def search_skills(workspace: Workspace, query: str, *, limit: int = 10) -> list[str]:

@@ -10,14 +10,18 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
-#: Search indexes of SQLite: derived, rebuildable, and no part of the portable schema. `event_documents` gives each
-#: event the integer that the contentless index needs; a rowid of `events` itself would change under VACUUM.
+#: Search indexes of SQLite: derived, rebuildable, and no part of the portable schema. `event_documents` gives
+#: each event the integer that the contentless index needs; a rowid of `events` would change under VACUUM.
 SQLITE_SEARCH = """
 CREATE TABLE event_documents (
     document_id INTEGER PRIMARY KEY, workspace_id TEXT NOT NULL, event_id TEXT NOT NULL,
     UNIQUE (workspace_id, event_id)
 );
 CREATE VIRTUAL TABLE events_search USING fts5(text, content='', tokenize='unicode61');
+CREATE TABLE skill_documents (
+    document_id INTEGER PRIMARY KEY, workspace_id TEXT NOT NULL, skill_id TEXT NOT NULL,
+    UNIQUE (workspace_id, skill_id)
+);
 CREATE VIRTUAL TABLE skills_search USING fts5(
     workspace_id UNINDEXED, skill_id UNINDEXED, project_id UNINDEXED, name, description, requests, body,
     tokenize='porter unicode61'

@@ -1,0 +1,200 @@
+"""Measure retrieval over a library of real skills: the right skill first, the wrong one not at all."""
+
+import gzip
+import json
+import sqlite3
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from benchmarks.command import Figures, run
+from hivemind.retrieval.rank import Candidate, rank
+from hivemind.retrieval.select import render_selected, select
+from hivemind.retrieval.tokens import count_tokens
+from hivemind.store import schema
+from hivemind.store.database import Database, open_database
+
+CORPUS = "skills/corpus.jsonl.gz"
+QUERIES = "skills/queries.jsonl.gz"
+SESSIONS = "sessions/claude_code/**/*.jsonl*"
+WORKSPACE = "default"
+# What a client writes into a session in a person's name.
+_NOT_TYPED = ("<", "[Request", "Caveat:", "This session is being continued")
+
+
+def measure(folder: Path) -> Figures:
+    """Return every figure of retrieval over one folder of data; nothing is fitted to it."""
+    with tempfile.TemporaryDirectory() as temporary:
+        path = Path(temporary) / "hivemind.db"
+        database = open_database(path)
+        skills = build_library(database, _records(folder / CORPUS))
+        database.close()
+        connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+        prompts = _Prompts(connection)
+        labelled = list(_records(folder / QUERIES))
+        figures = {
+            **_positives(prompts, [query for query in labelled if query["label"] == "positive"]),
+            **_near_misses(prompts, [query for query in labelled if query["not_for"]]),
+            **_everyday(prompts, everyday_prompts(sorted(folder.glob(SESSIONS)))),
+            **prompts.costs(),
+            "skills": skills,
+        }
+        connection.close()
+    return figures
+
+
+def build_library(database: Database, skills: Iterable[Mapping[str, str]]) -> int:
+    """Store skills (`id`, `name`, `description`, `body`) as active ones of every project, and count them."""
+    now = datetime.now(UTC)
+    made = [dict(skill) for skill in skills]
+    common = {"workspace_id": WORKSPACE, "author": "", "created_at": now}
+    empty = {
+        "content_hash": "",
+        "frontmatter": {},
+        "requests": "",
+        "origin": "import",
+        "lesson_ids": [],
+        "gates": [],
+    }
+    with database.write(WORKSPACE) as workspace:
+        workspace.execute(
+            schema.skills.insert(),
+            [
+                {**common, "skill_id": skill["id"], "name": skill["name"][:64], "project_id": "", "topic": "",
+                 "state": "active", "version": 1, "updated_at": now}
+                for skill in made
+            ],
+        )  # fmt: skip
+        workspace.execute(
+            schema.skill_versions.insert(),
+            [
+                {**common, **empty, "skill_id": skill["id"], "version": 1, "name": skill["name"][:64],
+                 "description": skill["description"], "body": skill["body"]}
+                for skill in made
+            ],
+        )  # fmt: skip
+        workspace.connection.exec_driver_sql(
+            "INSERT INTO skills_search VALUES (?, ?, '', ?, ?, '', ?)",
+            [
+                (WORKSPACE, skill["id"], skill["name"].replace("-", " "), skill["description"], skill["body"])
+                for skill in made
+            ],
+        )
+    return len(made)
+
+
+def everyday_prompts(transcripts: Iterable[Path]) -> list[str]:
+    """Give the distinct prompts that people typed into sessions of Claude Code."""
+    found: dict[str, None] = {}
+    for path in transcripts:
+        for record in _records(path):
+            text = _typed(record)
+            if text and not text.startswith(_NOT_TYPED):
+                found[text] = None
+    return list(found)
+
+
+class _Prompts:
+    """Rank and select for prompts, and keep what each of them cost."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._seconds: list[float] = []
+        self._tokens: list[int] = []
+
+    def ask(self, prompt: str) -> tuple[list[Candidate], list[str]]:
+        """Give the ranking and the ids of the skills that would be injected."""
+        started = time.perf_counter()
+        ranked = rank(self._connection, workspace_id=WORKSPACE, project_id="", prompt=prompt)
+        chosen = select(ranked)
+        block = render_selected(chosen)
+        self._seconds.append(time.perf_counter() - started)
+        self._tokens.append(count_tokens(block))
+        return ranked, [one.candidate.skill_id for one in chosen]
+
+    def costs(self) -> dict[str, float]:
+        return {
+            "tokens_mean": statistics.mean(self._tokens),
+            "search_ms_p50": statistics.median(self._seconds) * 1e3,
+            "search_ms_p99": statistics.quantiles(self._seconds, n=100)[-1] * 1e3,
+        }
+
+
+def _positives(prompts: _Prompts, queries: list[dict[str, Any]]) -> dict[str, float]:
+    hits = {1: 0, 3: 0, 5: 0}
+    unleaked = {1: 0, 3: 0, 5: 0}
+    injected = right = 0
+    for query in queries:
+        ranked, chosen = prompts.ask(query["query"])
+        order = [candidate.skill_id for candidate in ranked]
+        for k in hits:
+            hit = not set(order[:k]).isdisjoint(query["gold"])
+            hits[k] += hit
+            unleaked[k] += hit and not query["name_leak"]
+        injected += bool(chosen)
+        right += not set(chosen).isdisjoint(query["gold"])
+    total = max(1, len(queries))
+    clean = max(1, sum(not query["name_leak"] for query in queries))
+    return {
+        **{f"hit_at_{k}": count / total for k, count in hits.items()},
+        **{f"hit_at_{k}_no_leak": count / clean for k, count in unleaked.items()},
+        "positives_injected": injected / total,
+        "positives_injected_right": right / total,
+        "positives": len(queries),
+    }
+
+
+def _near_misses(prompts: _Prompts, queries: list[dict[str, Any]]) -> dict[str, float]:
+    top = wrong = injected = 0
+    for query in queries:
+        ranked, chosen = prompts.ask(query["query"])
+        top += not {candidate.skill_id for candidate in ranked[:5]}.isdisjoint(query["not_for"])
+        wrong += not set(chosen).isdisjoint(query["not_for"])
+        injected += bool(chosen)
+    total = max(1, len(queries))
+    return {
+        "near_miss_in_top_5": top / total,
+        "near_miss_injected": wrong / total,
+        "near_miss_anything_injected": injected / total,
+        "near_misses": len(queries),
+    }
+
+
+def _everyday(prompts: _Prompts, texts: list[str]) -> dict[str, float]:
+    injected = sum(bool(prompts.ask(text)[1]) for text in texts)
+    return {"everyday_injected": injected / max(1, len(texts)), "everyday_prompts": len(texts)}
+
+
+def _records(path: Path) -> Iterator[dict[str, Any]]:
+    opened = gzip.open if path.suffix == ".gz" else open
+    with opened(path, "rt", encoding="utf-8", errors="replace") as lines:
+        for line in lines:
+            try:
+                record = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(record, dict):
+                yield record
+
+
+def _typed(record: Mapping[str, Any]) -> str:
+    if record.get("type") != "user" or any(
+        record.get(key) for key in ("isMeta", "isSidechain", "isCompactSummary")
+    ):
+        return ""
+    content = record["message"].get("content") if isinstance(record.get("message"), dict) else ""
+    if isinstance(content, list):
+        blocks = [block for block in content if isinstance(block, dict)]
+        if any(block.get("type") == "tool_result" for block in blocks):
+            return ""
+        content = "\n".join(block.get("text", "") for block in blocks if block.get("type") == "text")
+    return content.strip() if isinstance(content, str) else ""
+
+
+if __name__ == "__main__":
+    sys.exit(run("retrieval", measure, needs=[CORPUS, QUERIES, SESSIONS]))

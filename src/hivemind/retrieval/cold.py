@@ -1,0 +1,76 @@
+"""Answer a prompt from the database file alone, for the hook where no worker answers: stdlib only."""
+
+import os
+import sqlite3
+import time
+
+from hivemind.retrieval import Answer, relevant
+
+#: SQLite calls back after this many of its instructions, some 0.05 ms.
+_INSTRUCTIONS = 1_000
+
+
+def answer(
+    database_path: str, workspace_id: str, cwd: str, prompt: str, deadline_s: float, *, session_id: str = ""
+) -> str:
+    """Give the text for a prompt in a folder, and nothing in any trouble.
+
+    The work is given up `deadline_s` seconds from now. With a `session_id`, skills that the worker has
+    recorded as shown to that session are not sent again. Never raises.
+    """
+    try:
+        found = _answer(
+            database_path,
+            workspace_id=workspace_id,
+            cwd=cwd,
+            prompt=prompt,
+            deadline=time.monotonic() + deadline_s,
+            session_id=session_id,
+        )
+    except Exception:  # noqa: BLE001 - a hook never fails an agent; nothing is the right answer to any trouble
+        return ""
+    return found.text
+
+
+def project_of(connection: sqlite3.Connection, workspace_id: str, cwd: str) -> str:
+    """Give the id of the project whose root is the nearest folder at or above `cwd`; empty for none."""
+    places = {_folder(cwd), _folder(os.path.realpath(cwd))}
+    best, nearest = "", ""
+    for project_id, root in connection.execute(
+        "SELECT project_id, root FROM projects WHERE workspace_id = ? AND root <> '' ORDER BY project_id",
+        (workspace_id,),
+    ):
+        folder = _folder(root)
+        if len(folder) > len(nearest) and any(place.startswith(folder) for place in places):
+            best, nearest = str(project_id), folder
+    return best
+
+
+def _answer(
+    database_path: str, *, workspace_id: str, cwd: str, prompt: str, deadline: float, session_id: str
+) -> Answer:
+    escaped = database_path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+    remaining = max(0.0, deadline - time.monotonic())
+    connection = sqlite3.connect(f"file:{escaped}?mode=ro", uri=True, timeout=remaining / 2)
+    try:
+        connection.set_progress_handler(lambda: time.monotonic() > deadline, _INSTRUCTIONS)
+        # One read transaction: the worker may be writing.
+        connection.execute("BEGIN")
+        shown = connection.execute(
+            "SELECT skill_id FROM exposures WHERE workspace_id = ? AND session_id = ?",
+            (workspace_id, session_id),
+        )
+        found = relevant(
+            connection,
+            workspace_id=workspace_id,
+            project_id=project_of(connection, workspace_id, cwd),
+            prompt=prompt,
+            already=frozenset(skill_id for (skill_id,) in shown),
+        )
+    finally:
+        connection.close()
+    return found if time.monotonic() <= deadline else Answer("", [])
+
+
+def _folder(path: str) -> str:
+    return path.replace("\\", "/").rstrip("/") + "/"

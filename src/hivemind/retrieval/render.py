@@ -1,0 +1,43 @@
+"""Render skills as the text that an agent gets beside a prompt."""
+
+import re
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hivemind.retrieval.rank import Candidate
+
+OPENING = "<hivemind-skills>"
+CLOSING = "</hivemind-skills>"
+NOTE = (
+    "Notes learnt from earlier sessions in this project. Use one where it fits the request, and ignore it"
+    " where it does not."
+)
+#: Tags that a skill's text must not open or close: ours, and the one that Claude Code wraps our text in.
+_TAG = re.compile(r"<(?=\s*/?\s*(?:hivemind-skills|skill|system-reminder)\b)", re.IGNORECASE)
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
+_NOT_NAME = re.compile(r"[^\w.-]+")
+
+
+def harmless(text: str) -> str:
+    """Give a skill's text without invisible characters, and without tags that could end its frame."""
+    return _TAG.sub("&lt;", _CONTROL.sub("", text.replace("\r\n", "\n"))).strip()
+
+
+def render_entry(candidate: "Candidate", *, whole: bool) -> str:
+    """Render one skill: its whole text, or its description and how to load the rest."""
+    name = _NOT_NAME.sub("-", harmless(candidate.name))
+    text = (
+        candidate.body.strip()
+        if whole
+        else f'(Too long to show here: load it with the tool `skills_load`, name "{name}", if it fits.)'
+    )
+    # Together: a tag could begin in one part and end in the next.
+    said = harmless(f"{candidate.description.strip()}\n\n{text}")
+    return f'<skill name="{name}" version="{candidate.version}">\n{said}\n</skill>'
+
+
+def render_block(entries: "Sequence[str]") -> str:
+    """Wrap rendered skills for the agent; nothing for none."""
+    return "\n".join((OPENING, NOTE, *entries, CLOSING)) if entries else ""

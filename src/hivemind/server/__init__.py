@@ -1,0 +1,1 @@
+"""Serve what is stored: MCP on stdio."""

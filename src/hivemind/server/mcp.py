@@ -1,0 +1,242 @@
+"""Serve skills and sessions to agents over MCP on stdio, reading only.
+
+The database is opened for each call, so one that appears or is replaced while the server runs is served.
+"""
+
+import difflib
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import sqlalchemy as sa
+from mcp.server import MCPServer
+from mcp.server.mcpserver.exceptions import ToolError
+from pydantic import BaseModel, Field
+
+import hivemind
+from hivemind.capture.git import project_of
+from hivemind.domain.skills import LIVE_STATES
+from hivemind.errors import HivemindError
+from hivemind.library import document
+from hivemind.retrieval.rank import rank
+from hivemind.retrieval.render import harmless
+from hivemind.store import skills as stored
+from hivemind.store.database import Workspace, open_read_only
+from hivemind.store.search import EventHit, search_events
+
+#: Characters shown on each side of a hit.
+AROUND_CHARS = 200
+MAX_CLOSE_NAMES = 5
+INSTRUCTIONS = (
+    "Notes learnt from this project's earlier sessions. Before a task that may have been done here before, "
+    "search them with skills_search and read one with skills_load; sessions_search finds what was said and "
+    "run."
+)
+_WORD = re.compile(r"\w+")
+
+Query = Annotated[str, Field(min_length=1, max_length=4000, description="what to look for, in plain words")]
+Limit = Annotated[int, Field(ge=1, le=50, description="results at most")]
+Name = Annotated[str, Field(min_length=1, max_length=200, description="the skill's name, from skills_search")]
+
+
+class SkillFound(BaseModel):
+    """One skill; from a score of one half on it would be shown at a prompt unasked."""
+
+    name: str
+    description: str
+    state: str
+    score: float
+
+
+class SkillsFound(BaseModel):
+    """The skills found, the best first; `note` says why there are none."""
+
+    skills: list[SkillFound]
+    note: str
+
+
+class EventFound(BaseModel):
+    """One event of a session, and its text around the hit."""
+
+    session_id: str
+    at: str
+    agent: str
+    kind: str
+    tool: str
+    snippet: str
+
+
+class EventsFound(BaseModel):
+    """The events found, the best first; `note` says why there are none."""
+
+    events: list[EventFound]
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Library:
+    """Answer the tools from one workspace, for the project of one folder."""
+
+    database_path: Path
+    workspace_id: str
+    cwd: Path
+
+    def skills_search(self, query: Query, limit: Limit = 5) -> SkillsFound:
+        """Search the skills that this project's earlier sessions taught, the best first."""
+        with self._workspace() as workspace:
+            found = rank(
+                _driver(workspace),
+                workspace_id=self.workspace_id,
+                project_id=self._project_id(),
+                prompt=query,
+                limit=limit,
+            )
+            live = bool(found) or bool(self._live(workspace))
+        return SkillsFound(
+            skills=[
+                SkillFound(
+                    name=one.name,
+                    description=harmless(one.description),
+                    state=one.state,
+                    score=round(one.confidence, 3),
+                )
+                for one in found
+            ],
+            note=""
+            if found
+            else "No skill has a telling word of the query."
+            if live
+            else self._nothing("skill"),
+        )
+
+    def skills_load(self, name: Name) -> str:
+        """Load the whole text of a skill."""
+        with self._workspace() as workspace:
+            live = self._live(workspace)
+            if not live:
+                return self._nothing("skill")
+            # A project's own skill comes before one of every project that has its name.
+            named = sorted((one for one in live if one.name == name), key=lambda one: not one.project_id)
+            if not named:
+                raise _unknown_skill(name, [one.name for one in live])
+            version = stored.version_of(workspace, named[0].skill_id, version=named[0].version)
+        return harmless(document.render(version.document))
+
+    def sessions_search(self, query: Query, limit: Limit = 10) -> EventsFound:
+        """Search what was asked, said, run and printed in earlier sessions, the best first."""
+        with self._workspace() as workspace:
+            hits = search_events(workspace, query, limit=limit)
+            stored_any = bool(hits) or _holds_events(workspace)
+        return EventsFound(
+            events=[_event(hit, query) for hit in hits],
+            note=""
+            if hits
+            else "No event has a word of the query."
+            if stored_any
+            else self._nothing("session"),
+        )
+
+    @contextmanager
+    def _workspace(self) -> Iterator[Workspace]:
+        engine = open_read_only(self.database_path)
+        try:
+            with engine.connect() as connection:
+                yield Workspace(connection, self.workspace_id)
+        finally:
+            engine.dispose()
+
+    def _project_id(self) -> str:
+        project = project_of(str(self.cwd))
+        return project.project_id if project else ""
+
+    def _live(self, workspace: Workspace) -> list[stored.Skill]:
+        return stored.listed(workspace, states=LIVE_STATES, project_id=self._project_id())
+
+    def _nothing(self, what: str) -> str:
+        return f"No {what} is stored yet for this project in the workspace {self.workspace_id!r}."
+
+
+def build(database_path: Path, workspace_id: str, cwd: Path) -> MCPServer[Any]:
+    """Build the server with its tools."""
+    library = Library(database_path=database_path, workspace_id=workspace_id, cwd=cwd)
+    server: MCPServer[Any] = MCPServer(
+        "hivemind", instructions=INSTRUCTIONS, version=hivemind.__version__, log_level="WARNING"
+    )
+
+    @server.tool(description=Library.skills_search.__doc__)
+    def skills_search(query: Query, limit: Limit = 5) -> SkillsFound:
+        with _told():
+            return library.skills_search(query, limit)
+
+    @server.tool(description=Library.skills_load.__doc__, structured_output=False)
+    def skills_load(name: Name) -> str:
+        with _told():
+            return library.skills_load(name)
+
+    @server.tool(description=Library.sessions_search.__doc__)
+    def sessions_search(query: Query, limit: Limit = 10) -> EventsFound:
+        with _told():
+            return library.sessions_search(query, limit)
+
+    return server
+
+
+def run(database_path: Path, workspace_id: str, cwd: Path) -> None:
+    """Serve on standard input and output until the client closes them."""
+    build(database_path, workspace_id, cwd).run("stdio")
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Turn an expected failure into the tool's answer, in words that an agent can act on."""
+    try:
+        yield
+    except HivemindError as error:
+        raise ToolError(f"{error.message}. {error.hint}".strip()) from error
+    except (sa.exc.DatabaseError, sqlite3.Error) as error:
+        raise ToolError(f"the database cannot be read: {error}. Run `hivemind doctor`.") from error
+
+
+def _driver(workspace: Workspace) -> sqlite3.Connection:
+    connection = workspace.connection.connection.driver_connection
+    if not isinstance(connection, sqlite3.Connection):
+        raise TypeError(f"{type(connection)} is not SQLite's connection")
+    return connection
+
+
+def _unknown_skill(name: str, names: list[str]) -> HivemindError:
+    close = difflib.get_close_matches(name, sorted(set(names)), n=MAX_CLOSE_NAMES, cutoff=0.5)
+    return HivemindError(
+        "skill-unknown",
+        f"{name!r} is not a skill here",
+        hint=f"close names: {', '.join(close)}" if close else "skills_search finds names",
+    )
+
+
+def _holds_events(workspace: Workspace) -> bool:
+    query = sa.text("SELECT 1 FROM events WHERE workspace_id = :workspace LIMIT 1")
+    return workspace.execute(query, {"workspace": workspace.workspace_id}).first() is not None
+
+
+def _event(hit: EventHit, query: str) -> EventFound:
+    return EventFound(
+        session_id=hit.session_id,
+        at=hit.at,
+        agent=hit.agent,
+        kind=hit.kind,
+        tool=hit.tool_name,
+        snippet=_snippet(hit.text, query),
+    )
+
+
+def _snippet(text: str, query: str) -> str:
+    """Give the text around the first place where the longest word of the query stands."""
+    words = sorted(set(_WORD.findall(query)), key=lambda word: (-len(word), word))
+    places = (re.search(rf"\b{re.escape(word)}\b", text, re.IGNORECASE) for word in words)
+    hit = next((place.span() for place in places if place), (0, 0))
+    start, end = max(0, hit[0] - AROUND_CHARS), hit[1] + AROUND_CHARS
+    return f"{'…' if start else ''}{harmless(text[start:end])}{'…' if end < len(text) else ''}"
