@@ -423,3 +423,10 @@ def test_the_benchmark_measures_a_folder(tmp_path) -> None:
     (tmp_path / "sessions" / "one.jsonl").write_text(json.dumps({"content": f"said {token}"}) + "\n{cut")
     figures = measure(tmp_path)
     assert (figures["value_recall"], figures["false_flags"], figures["flags"]) == (1, 0, 1)
+
+
+def test_a_name_inside_another_secret_names_nothing() -> None:
+    """A token that happens to end in `pwd` does not make the next word a password."""
+    token = "gh" + "p_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q" + "pwd"
+    redacted = Redactor().redact(f"client = Client('{token}', retries=3)")
+    assert redacted.text == "client = Client('[REDACTED:github-classic-token]', retries=3)"

@@ -118,12 +118,12 @@ class Scanner:
         markers = _Spans([match.span() for match in MARKER.finditer(text)])
         text = _spaced(text)
         found = [
-            finding
+            (finding, match.start())
             for rule, starts in self._places(folded, present)
             for match in _matches(rule, text, starts)
             if (finding := _judge(rule, match, text)) and not markers.touch(finding.start, finding.end)
         ]
-        return _without_overlaps(found)
+        return _without_overlaps(_named_outside(found))
 
     def _places(self, folded: bytes, present: Sequence[int]) -> Iterator[tuple[Rule, list[int] | None]]:
         places: dict[Rule, list[int]] = {}
@@ -135,6 +135,17 @@ class Scanner:
             yield rule, sorted(set(starts)) if len(rule.anchors) > 1 else starts
         for rule in self._always:
             yield rule, None
+
+
+def _named_outside(found: list[tuple[Finding, int]]) -> list[Finding]:
+    """Leave out what is called a secret only by letters of another one: a token may end in `pwd`."""
+    spans = sorted({(finding.start, finding.end) for finding, _ in found})
+    kept = []
+    for finding, named in found:
+        before = bisect_right(spans, named, key=lambda span: span[0]) - 1
+        if before < 0 or not spans[before][0] <= named < spans[before][1] <= finding.start:
+            kept.append(finding)
+    return kept
 
 
 def _spaced(text: str) -> str:
