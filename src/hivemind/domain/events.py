@@ -6,6 +6,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from hivemind.domain.text import storable
+
+#: A longer session id keeps its beginning and gets a checksum, in characters.
+MAX_SESSION_ID_CHARS = 200
+
 
 class EventKind(StrEnum):
     """Name the kinds of event; the value is what `events.kind` holds."""
@@ -73,6 +78,15 @@ class SessionFacts:
     cwd: str = ""
     git_branch: str = ""
     title: str = ""
+
+
+def session_key(session_id: str) -> str:
+    """Give the store's key of a session: what the agent calls it, unless that cannot be stored."""
+    cleaned = storable(session_id)
+    if len(cleaned) <= MAX_SESSION_ID_CHARS and cleaned == session_id:
+        return cleaned
+    digest = hashlib.blake2b(session_id.encode("utf-8", "surrogatepass"), digest_size=10).hexdigest()
+    return f"{cleaned[: MAX_SESSION_ID_CHARS - 21]}.{digest}"
 
 
 def event_id(*, session_id: str, native_id: str, kind: str) -> str:

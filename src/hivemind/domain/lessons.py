@@ -9,7 +9,7 @@ from hivemind.domain.skills import Evidence
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Occurrence:
-    """Hold one sighting of a lesson; sightings with the same kind and key in one project are the same lesson."""
+    """Hold one sighting of a lesson; those of one kind and key in a project are the same lesson."""
 
     kind: str  #: the miner's name
     key: str

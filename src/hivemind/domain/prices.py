@@ -11,7 +11,7 @@ AS_OF = "2026-02"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Price:
-    """Hold US dollars for a million tokens; cache reads cost a tenth of input, cache writes a quarter more."""
+    """Hold US dollars for a million tokens; cache reads cost a tenth of input, writes a quarter more."""
 
     input_usd: float
     output_usd: float

@@ -3,29 +3,29 @@
 import hashlib
 import re
 
-_SCHEME = re.compile(r"^(?:[a-z][a-z0-9+.-]*://)", re.I)
-_SCP = re.compile(r"^(?:[^@/\s]+@)?([^:/\s]+\.[^:/\s]+|[^:/\s@]+):(?!//)(?!\d+/)(.+)$")
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.I)
+#: `user@host:path`; a single letter before the colon is a drive.
+_SCP = re.compile(r"(?:[^@/\s]+@)?(\[[0-9a-fA-F:.]+\]|[^:/\s@\[\]]{2,}):(?!//)(?!\d+/)(.+)", re.S)
 
 
 def normalise_remote(url: str) -> str:
     """Give `host/owner/name` in lower case without user, port, scheme and `.git`; empty for a local path."""
     url = url.strip()
-    if not url or url.startswith((".", "/", "~", "file:")):
+    if not url or url.startswith((".", "/", "~")) or url.lower().startswith("file:"):
         return ""
-    scheme = _SCHEME.match(url)
-    if scheme:
-        rest = url[scheme.end() :].split("@")[-1] if "@" in url.split("/")[2] else url[scheme.end() :]
-        host, _, path = rest.partition("/")
-        host = host.split(":")[0]
-    else:
-        found = _SCP.match(url)
-        if found is None:
-            return ""
+    if scheme := _SCHEME.match(url):
+        authority, _, path = url[scheme.end() :].partition("/")
+        host = authority.rpartition("@")[2]
+        # A port stands behind the last colon, and not inside an IPv6 address.
+        host = re.sub(r":\d*$", "", host) if not host.endswith("]") else host
+    elif found := _SCP.match(url):
         host, path = found.group(1), found.group(2)
-    path = path.split("?")[0].split("#")[0].strip("/").removesuffix(".git").strip("/")
-    if host.startswith("ssh.") and host.count(".") > 1:
-        host = host.removeprefix("ssh.")
-    return f"{host}/{path}".lower() if host and path else ""
+    else:
+        return ""
+    path = re.split(r"[?#]", path.lower(), maxsplit=1)[0].strip("/").removesuffix(".git").strip("/")
+    if host.lower().startswith("ssh.") and host.count(".") > 1:
+        host = host[4:]
+    return f"{host.lower()}/{path}" if host and path else ""
 
 
 def project_id(*, remote: str, root: str) -> str:

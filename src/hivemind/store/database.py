@@ -1,12 +1,15 @@
 """Open the embedded database: pragmas, migration to the newest schema, read and write transactions."""
 
 import re
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
@@ -44,7 +47,11 @@ class Database:
     def read(self, workspace_id: str = "default") -> Iterator[Workspace]:
         """Open a consistent read transaction on a workspace."""
         with self.engine.connect() as connection:
-            yield Workspace(connection, workspace_id)
+            connection.exec_driver_sql("BEGIN")
+            try:
+                yield Workspace(connection, workspace_id)
+            finally:
+                connection.rollback()
 
     @contextmanager
     def write(self, workspace_id: str = "default") -> Iterator[Workspace]:
@@ -79,22 +86,34 @@ class Database:
 
 
 def open_database(path: Path) -> Database:
-    """Open the database at `path`, made or migrated as needed; raise HivemindError where it cannot be used."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    new = not path.exists()
-    if new:
-        path.touch(mode=0o600)
-    database = Database(path, engine=_engine(path))
+    """Open the database at `path`, made or migrated as needed; raise HivemindError where that fails."""
+    database = None
     try:
+        if not path.exists():
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            path.touch(mode=0o600)
+        database = Database(path, engine=_engine(path))
         _migrate(database)
-    except sa.exc.DatabaseError as error:
-        database.close()
+    except (OSError, sqlite3.Error, sa.exc.DBAPIError) as error:
+        if database is not None:
+            database.close()
+        reason = str(getattr(error, "orig", None) or error)
+        hint = f"free the disk, or move it away (mv {path} {path}.broken) and run `hivemind backfill`"
+        if "locked" in reason:
+            hint = "another process is writing to it: try again when that has finished"
         raise HivemindError(
-            "database-unusable",
-            f"{path} cannot be used as a database: {error.orig}",
-            hint=f"move it away (mv {path} {path}.broken) and run `hivemind backfill`, or free the disk and retry",
+            "database-unusable", f"{path} cannot be used as a database: {reason}", hint=hint
         ) from error
+    except HivemindError:
+        if database is not None:
+            database.close()
+        raise
     return database
+
+
+def read_only_uri(path: Path) -> str:
+    """Give the URI under which SQLite opens a database without ever writing to it."""
+    return f"file:{quote(str(path))}?mode=ro"
 
 
 def open_read_only(path: Path) -> sa.Engine:
@@ -105,23 +124,39 @@ def open_read_only(path: Path) -> sa.Engine:
             f"{path} does not exist: nothing has been stored yet",
             hint="run `hivemind backfill`",
         )
-    return sa.create_engine(f"sqlite:///file:{path}?mode=ro&uri=true")
+    return sa.create_engine(
+        "sqlite://", creator=lambda: sqlite3.connect(read_only_uri(path), uri=True), poolclass=sa.NullPool
+    )
 
 
 def _engine(path: Path) -> sa.Engine:
-    engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_TIMEOUT_MS / 1000})
+    url = sa.URL.create("sqlite", database=str(path))
+    engine = sa.create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000})
 
     @sa.event.listens_for(engine, "connect")
     def configure(connection: Any, _record: Any) -> None:
         # SQLAlchemy's own transaction handling must not emit BEGIN before ours.
         connection.isolation_level = None
         cursor = connection.cursor()
-        cursor.execute("PRAGMA journal_mode=WAL")
+        _use_wal(cursor)
         cursor.execute("PRAGMA synchronous=NORMAL")
         cursor.execute("PRAGMA foreign_keys=ON")
         cursor.close()
 
     return engine
+
+
+def _use_wal(cursor: sqlite3.Cursor) -> None:
+    # Of two processes that make a database at once, one finds it locked, for which SQLite does not wait here.
+    end = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > end:
+                raise
+            time.sleep(0.02)
 
 
 def _migrate(database: Database) -> None:

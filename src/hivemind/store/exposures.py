@@ -14,7 +14,7 @@ from hivemind.store.database import Workspace
 def record(
     workspace: Workspace, *, session_id: str, agent: str, channel: str, shown: Sequence[tuple[str, int]]
 ) -> None:
-    """Store that skills, given as (skill id, version), were shown to a session through a channel, once each."""
+    """Store that skills, given as (skill id, version), were shown to a session through a channel."""
     for skill_id, version in shown:
         key = hashlib.blake2b(
             f"{session_id}\0{skill_id}\0{version}\0{channel}".encode(), digest_size=12

@@ -136,7 +136,7 @@ def refresh(workspace: Workspace, lesson_ids: Sequence[str]) -> set[str]:
             t.update()
             .where(here)
             .values(
-                topic=seen[0].data[_TOPIC],
+                topic=seen[0].data.get(_TOPIC, lesson.topic),
                 data={name: value for name, value in seen[0].data.items() if name != _TOPIC},
                 sessions=len({s.session_id for s in seen}),
                 explicit=any(s.explicit for s in seen),

@@ -16,17 +16,19 @@ metadata = MetaData()
 
 
 class UtcTime(TypeDecorator[datetime]):
-    """Store an aware time: `timestamptz` on PostgreSQL, ISO 8601 text in UTC on SQLite, which sorts and reads well."""
+    """Store an aware time: `timestamptz` on PostgreSQL, ISO 8601 text in UTC, which sorts, on SQLite."""
 
     impl = String(27)
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> Any:
+        """Choose the column's type."""
         if dialect.name == "postgresql":
             return dialect.type_descriptor(DateTime(timezone=True))
         return dialect.type_descriptor(String(27))
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        """Write a time; refuse one without a zone."""
         if value is None:
             return None
         if value.tzinfo is None:
@@ -36,7 +38,8 @@ class UtcTime(TypeDecorator[datetime]):
             return value
         return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """Read a time."""
         if value is None or isinstance(value, datetime):
             return value
         return datetime.fromisoformat(value)
@@ -137,15 +140,13 @@ transcripts = Table(
     Column("agent", String(32), nullable=False),
     Column("session_id", String(200), nullable=False, default=""),
     Column("offset_bytes", Integer, nullable=False, default=0, comment="read up to here"),
-    Column(
-        "read_hash", String(32), nullable=False, default="", comment="of the first and the last bytes read: a rewrite shows"
-    ),
+    Column("read_hash", String(32), nullable=False, default="", comment="of the first and last bytes read"),
     Column("lines", Integer, nullable=False, default=0),
     Column("bad_lines", Integer, nullable=False, default=0, comment="not JSON, or over the size limit"),
     Column(
         "reader_state", JSON(none_as_null=True), comment="what the reader carries from one read to the next"
     ),
-    Column("problem", Text, nullable=False, default="", comment="what was wrong with it: rewritten, cut short, a broken archive"),
+    Column("problem", Text, nullable=False, default="", comment="what was wrong with it, such as rewritten"),
     Column("read_at", UtcTime),
     comment="how far each transcript has been read",
 )

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -59,60 +59,58 @@ def append(
 ) -> Appended:
     """Store a session's new events in order; those stored before are known by their ids and left alone."""
     if project is not None:
-        project = _known_remote(workspace, project)
+        project = known_project(workspace, project)
+        _adopt_sessions(workspace, project)
         _put_project(workspace, project)
     row = _put_session(workspace, facts, project=project)
-    keyed = {
-        event_id(session_id=facts.session_id, native_id=e.event.native_id, kind=e.event.kind): e
-        for e in events
-    }
-    keyed_usage = {key: e for key, e in keyed.items() if e.event.usage is not None}
-    for e in events:
-        _keep_largest(keyed_usage, e, facts.session_id)
-    keyed |= keyed_usage
+    keyed = _keyed(events, facts.session_id)
     known = _known(workspace, list(keyed))
     fresh = {key: e for key, e in keyed.items() if key not in known}
-    _raise_usage(workspace, {key: e for key, e in keyed_usage.items() if key in known})
+    _raise_usage(workspace, {key: e for key, e in keyed.items() if e.event.usage and key in known})
     if fresh:
         _insert(workspace, facts.session_id, fresh=fresh, first_seq=row.next_seq)
         _count(workspace, facts.session_id, fresh=list(fresh.values()))
     return Appended(events=len(fresh), redactions=sum(e.redactions for e in fresh.values()))
 
 
-def _keep_largest(usages: dict[str, RedactedEvent], e: RedactedEvent, session_id: str) -> None:
-    # A message is written in several records, each with the usage so far: the last has the whole.
-    if e.event.usage is None:
-        return
-    key = event_id(session_id=session_id, native_id=e.event.native_id, kind=e.event.kind)
-    held = usages[key].event.usage
-    if held is not None and e.event.usage.output_tokens > held.output_tokens:
-        usages[key] = e
+def _keyed(events: Sequence[RedactedEvent], session_id: str) -> dict[str, RedactedEvent]:
+    """Key events by their ids, the first of each id in its place."""
+    keyed: dict[str, RedactedEvent] = {}
+    for e in events:
+        key = event_id(session_id=session_id, native_id=e.event.native_id, kind=e.event.kind)
+        held = keyed.setdefault(key, e).event
+        # A message is written in several records, each with the usage so far: the last has the whole.
+        if held.usage and e.event.usage and e.event.usage.output_tokens > held.usage.output_tokens:
+            keyed[key] = replace(e, event=replace(held, usage=e.event.usage))
+    return keyed
 
 
-def _known_remote(workspace: Workspace, project: ProjectFacts) -> ProjectFacts:
-    """Give a folder's project under the remote that another session in the same folder knew.
-
-    Where this session is the first to know it, the earlier ones move over, and are mined again under it.
-    """
-    p, s = schema.projects, schema.sessions
-    if not project.root:
+def known_project(workspace: Workspace, project: ProjectFacts) -> ProjectFacts:
+    """Give a folder's project under the remote that an earlier session in the same folder knew."""
+    p = schema.projects
+    if project.remote or not project.root:
         return project
-    if not project.remote:
-        row = workspace.execute(
-            sa.select(p)
-            .where(p.c.workspace_id == workspace.workspace_id, p.c.root == project.root, p.c.remote != "")
-            .order_by(p.c.project_id)
-        ).first()
-        if row is None:
-            return project
-        return ProjectFacts(project_id=row.project_id, name=row.name, remote=row.remote, root=row.root)
+    row = workspace.execute(
+        sa.select(p)
+        .where(p.c.workspace_id == workspace.workspace_id, p.c.root == project.root, p.c.remote != "")
+        .order_by(p.c.project_id)
+    ).first()
+    if row is None:
+        return project
+    return ProjectFacts(project_id=row.project_id, name=row.name, remote=row.remote, root=row.root)
+
+
+def _adopt_sessions(workspace: Workspace, project: ProjectFacts) -> None:
+    """Move the sessions of a folder whose remote was not known yet, to be mined again under it."""
+    if not (project.root and project.remote):
+        return
+    s = schema.sessions
     workspace.execute(
         s.update()
         .where(s.c.workspace_id == workspace.workspace_id)
         .where(s.c.project_id == project_id(remote="", root=project.root))
         .values(project_id=project.project_id, git_remote=project.remote, mined_by=0)
     )
-    return project
 
 
 def _put_project(workspace: Workspace, project: ProjectFacts) -> None:
@@ -251,6 +249,8 @@ def _count(workspace: Workspace, session_id: str, *, fresh: list[RedactedEvent])
         changes["ended_at"] = max([*times, *([row.ended_at] if row.ended_at else [])])
     if models:
         changes["request_model"] = models[-1]
+    elif answered and not row.request_model:
+        changes["request_model"] = answered[-1].request_model
     title = title_of(events)
     if title and (not row.title or (row.title.startswith("/") and not title.startswith("/"))):
         changes["title"] = title

@@ -3,8 +3,6 @@
 Shapes were recorded from 2.1.197 and 2.1.330 (November 2026).
 """
 
-import json
-
 #: What each hooked event means to Hivemind.
 MOMENTS = {
     "SessionStart": "start",
@@ -46,4 +44,8 @@ def output(event, *, context, notice):  # type: ignore[no-untyped-def]
         }
     if notice:
         answer["systemMessage"] = notice
-    return json.dumps(answer) if answer else ""
+    if not answer:
+        return ""
+    import json  # costs the hook as much as all the rest, and is seldom needed
+
+    return json.dumps(answer)

@@ -12,10 +12,15 @@ from typing import Any
 
 from hivemind.agents.base import LineResult, ReaderState
 from hivemind.domain.events import Event, EventKind, ResultStatus, SessionFacts, Usage
+from hivemind.domain.projects import normalise_remote
 
 AGENT = "claude"
-#: Calls whose results have not been read yet, at most; a transcript that never answers must not grow the state.
+#: Calls whose results have not been read yet, at most: one that is never answered must not stay for ever.
 MAX_PENDING_CALLS = 256
+#: So much of an id or a tool's name is remembered, in characters.
+MAX_ID_CHARS = 200
+#: Years that a transcript can be from; other times are mistakes.
+_YEARS = range(2000, 2200)
 SHELL_TOOLS = frozenset({"Bash", "PowerShell"})
 
 _RECORD_TYPES = frozenset(
@@ -31,7 +36,7 @@ _CLIENT_TEXT = re.compile(
 _INTERRUPTED = re.compile(r"\[Request interrupted by user")
 _DENIED = re.compile(
     r"The user doesn't want to (?:proceed|take this action)|Permission to use|This command requires approval"
-    r"|requested permissions? to|\[Request interrupted by user"
+    r"|(?:Claude )?requested permissions? to|PreToolUse:\S+ hook error|\[Request interrupted by user"
 )
 _CANCELLED = re.compile(r"<tool_use_error>(?:Sibling|Cancelled)|Tool use was cancelled")
 _EXIT_CODE = re.compile(r"(?:Error: )?Exit code (-?\d{1,9})\b")
@@ -51,13 +56,12 @@ _PATH_KEYS = (
 
 
 def transcripts(root: Path) -> Iterator[Path]:
-    """Yield JSONL files below a folder (`.jsonl`, or `.jsonl.gz` of an archive), oldest path name first."""
+    """Yield files (`.jsonl`, or `.jsonl.gz` of an archive) below a folder, subagents last."""
     if root.is_file():
         yield root
         return
-    yield from sorted(
-        p for p in root.rglob("*.jsonl*") if p.name.endswith((".jsonl", ".jsonl.gz")) and p.is_file()
-    )
+    found = (p for p in root.rglob("*.jsonl*") if p.name.endswith((".jsonl", ".jsonl.gz")) and p.is_file())
+    yield from sorted(found, key=lambda p: (len(p.parts), p))
 
 
 def companions(transcript: Path) -> Iterator[Path]:
@@ -83,12 +87,13 @@ def read_line(record: Any, *, line: bytes, state: ReaderState) -> LineResult:
     """Turn one decoded record into events; records of other types, and malformed ones, yield none."""
     if not isinstance(record, dict):
         return LineResult()
-    if record.get("type") == "pr-link" and _text(record.get("prRepository")):
-        state.values["remote"] = f"https://github.com/{record['prRepository']}"
-    if record.get("type") not in _RECORD_TYPES:
+    kind = _text(record.get("type"))
+    if kind == "pr-link":
+        _note_remote(f"https://github.com/{_text(record.get('prRepository'))}", state)
+    if kind not in _RECORD_TYPES:
         return LineResult(facts=_facts(record))
     agent_id = _text(record.get("agentId")) or ("sidechain" if record.get("isSidechain") is True else "")
-    if record["type"] == "progress":
+    if kind == "progress":
         return LineResult(events=tuple(_progress(record, line=line, state=state)))
     events = tuple(_events(record, line=line, state=state, agent_id=agent_id))
     return LineResult(events=events, facts=_facts(record))
@@ -166,11 +171,11 @@ def _tool_result(
 ) -> Event:
     text = _content_text(part.get("content"))
     call_id = _text(part.get("tool_use_id"))
-    call = state.values.setdefault("calls", {}).pop(call_id, None)
+    call = state.values.setdefault("calls", {}).pop(call_id[:MAX_ID_CHARS], None)
     tool_name = call if isinstance(call, str) else ""
     pushed = _PUSHED_TO.search(text[:4_000]) if tool_name in SHELL_TOOLS else None
-    if pushed:
-        state.values.setdefault("remote", pushed.group(1))
+    if pushed and "remote" not in state.values:
+        _note_remote(pushed.group(1), state)
     status = ResultStatus.OK
     exit_code = 0 if tool_name in SHELL_TOOLS else None
     if part.get("is_error") is True:
@@ -188,6 +193,12 @@ def _tool_result(
         status=status,
         exit_code=exit_code,
     )
+
+
+def _note_remote(url: str, state: ReaderState) -> None:
+    # Normalised at once: the state is stored, and a URL may carry a password.
+    if remote := normalise_remote(url[:1_000]):
+        state.values["remote"] = f"https://{remote}"
 
 
 def _failure(text: str) -> tuple[ResultStatus, int | None]:
@@ -241,7 +252,7 @@ def _tool_call(
     given = part.get("input")
     data = given if isinstance(given, dict) else {"input": given}
     calls = state.values.setdefault("calls", {})
-    calls[call_id] = name
+    calls[call_id[:MAX_ID_CHARS]] = name[:MAX_ID_CHARS]
     while len(calls) > MAX_PENDING_CALLS:
         del calls[next(iter(calls))]
     return Event(
@@ -289,7 +300,7 @@ def _queued_prompt(
 
 
 def _progress(record: dict[str, Any], *, line: bytes, state: ReaderState) -> Iterator[Event]:
-    """Yield a subagent's messages, which clients before 2.1.60 keep in progress records of the main transcript."""
+    """Yield a subagent's messages, which clients before 2.1.60 keep in the main transcript."""
     data = record.get("data")
     if not isinstance(data, dict) or data.get("type") != "agent_progress":
         return
@@ -343,7 +354,7 @@ def _text(value: Any) -> str:
 
 
 def _count(value: Any) -> int:
-    return value if isinstance(value, int) and 0 <= value < 2**53 else 0
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53 else 0
 
 
 def _time(value: Any) -> datetime | None:
@@ -351,6 +362,7 @@ def _time(value: Any) -> datetime | None:
         return None
     try:
         at = datetime.fromisoformat(value)
-        return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+        at = at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
         return None
+    return at if at.year in _YEARS else None

@@ -19,7 +19,7 @@ def script_directory() -> ScriptDirectory:
 
 
 def upgrade(engine: sa.Engine) -> None:
-    """Bring the database to the newest schema in one transaction; processes that start together take turns."""
+    """Bring the database to the newest schema in one transaction; processes starting together take turns."""
     script = script_directory()
     environment = EnvironmentContext(Config(), script)
     with engine.connect() as connection:

@@ -1,0 +1,189 @@
+"""Settings: the user's config.toml over the defaults; the environment is read here and nowhere deeper."""
+
+import fnmatch
+import getpass
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from hivemind.capture import layout
+from hivemind.errors import HivemindError
+
+OFF = frozenset({"false", "0", "off", "no"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """Describe one setting for `hivemind config` and docs."""
+
+    key: str  #: `section.name` in config.toml
+    default: Any
+    help: str
+    choices: tuple[str, ...] = ()
+    least: int = 0
+    most: int = 1_000_000
+
+
+SETTINGS = (
+    Setting(
+        key="capture.enabled", default=True, help="store what agents do; false stores nothing from now on"
+    ),
+    Setting(
+        key="capture.exclude", default=[], help="folders (or glob patterns) whose sessions are never stored"
+    ),
+    Setting(
+        key="publish.policy",
+        default="auto",
+        choices=("auto", "review"),
+        help="auto: a skill that passes its gates loads in its own project; review: nothing loads unapproved",
+    ),
+    Setting(
+        key="publish.max_per_project",
+        default=12,
+        least=0,
+        most=200,
+        help="skill files in one project at most",
+    ),
+    Setting(key="inject.enabled", default=True, help="give the agent the relevant skills at each prompt"),
+    Setting(
+        key="inject.max_skills", default=3, least=0, most=10, help="skills given with one prompt at most"
+    ),
+    Setting(
+        key="inject.budget_tokens",
+        default=1500,
+        least=0,
+        most=2400,
+        help="tokens given with one prompt at most",
+    ),
+    Setting(
+        key="worker.idle_s",
+        default=900,
+        least=1,
+        most=86_400,
+        help="the worker exits after so long with no work",
+    ),
+)
+_BY_KEY = {setting.key: setting for setting in SETTINGS}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Hold every setting; a field is called after its key with `_` for the dot."""
+
+    capture_enabled: bool = True
+    capture_exclude: tuple[str, ...] = ()
+    publish_policy: str = "auto"
+    publish_max_per_project: int = 12
+    inject_enabled: bool = True
+    inject_max_skills: int = 3
+    inject_budget_tokens: int = 1500
+    worker_idle_s: int = 900
+
+    def excludes(self, folder: str) -> bool:
+        """Say whether sessions in a folder are kept out of the store."""
+        for pattern in self.capture_exclude:
+            wanted = os.path.expanduser(pattern).rstrip("/")  # noqa: PTH111 - a pattern is no path
+            if (folder + "/").startswith(wanted + "/") or fnmatch.fnmatchcase(folder + "/", wanted + "/*"):
+                return True
+        return False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """Say what the environment decides: where the data is, which workspace, whether anything is captured."""
+
+    data: Path
+    home: Path
+    workspace_id: str = "default"
+    capture: bool = True
+    variables: Mapping[str, str]
+
+
+def environment(variables: Mapping[str, str]) -> Environment:
+    """Read the environment once."""
+    home = Path(variables.get("HOME") or Path.home())
+    return Environment(
+        data=Path(layout.data_dir(dict(variables), str(home))),
+        home=home,
+        workspace_id=variables.get("HIVEMIND_WORKSPACE_ID") or "default",
+        capture=variables.get("HIVEMIND_CAPTURE", "").strip().lower() not in OFF,
+        variables=variables,
+    )
+
+
+def user_name() -> str:
+    """Name who runs this; a container's user may have no name."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        return f"user-{os.getuid()}" if hasattr(os, "getuid") else "user"
+
+
+def config_path(data: Path) -> Path:
+    """Give the path of the user's settings."""
+    return data / "config.toml"
+
+
+def load(data: Path) -> Settings:
+    """Read the settings; raise HivemindError naming the key where one is wrong."""
+    path = config_path(data)
+    try:
+        text = path.read_text("utf-8")
+    except FileNotFoundError:
+        return Settings()
+    except (OSError, UnicodeDecodeError) as error:
+        raise HivemindError(
+            "config-unreadable", f"{path}: {error}", hint="make it a readable UTF-8 file"
+        ) from error
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise HivemindError(
+            "config-unparseable", f"{path}: {error}", hint="mend it, or remove the file"
+        ) from error
+    values = {key: check(key, value) for key, value in _flat(document).items()}
+    known = {f.name for f in fields(Settings)}
+    return replace(
+        Settings(), **{k.replace(".", "_"): v for k, v in values.items() if k.replace(".", "_") in known}
+    )
+
+
+def check(key: str, value: Any) -> Any:
+    """Give the value of a setting as the code uses it; raise where the setting cannot have it."""
+    setting = _BY_KEY.get(key)
+    if setting is None:
+        raise HivemindError("config-unknown", f"{key!r} is not a setting", hint="see `hivemind config`")
+    wanted = "true or false"
+    match setting.default:
+        case bool():
+            good = isinstance(value, bool)
+        case int():
+            wanted = f"a whole number from {setting.least} to {setting.most}"
+            good = (
+                isinstance(value, int)
+                and not isinstance(value, bool)
+                and setting.least <= value <= setting.most
+            )
+        case list():
+            wanted = "a list of texts, none of them empty"
+            good = isinstance(value, list) and all(isinstance(item, str) and item.strip() for item in value)
+            value = tuple(value) if good else value
+        case _:
+            wanted = "one of " + ", ".join(setting.choices)
+            good = value in setting.choices
+    if not good:
+        raise HivemindError("config-value", f"{key} = {value!r}", hint=f"it takes {wanted}")
+    return value
+
+
+def _flat(document: dict[str, Any]) -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for section, content in document.items():
+        if isinstance(content, dict):
+            flat |= {f"{section}.{name}": value for name, value in content.items()}
+        else:
+            flat[section] = content
+    return flat

@@ -1,0 +1,210 @@
+"""Answer hooks over the local socket: one JSON line in, one out, each connection on a thread of its own."""
+
+import json
+import os
+import socketserver
+import sqlite3
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hivemind import retrieval
+from hivemind.capture import layout
+from hivemind.capture.git import project_of
+from hivemind.config import Settings
+from hivemind.domain.events import session_key
+from hivemind.domain.text import storable
+from hivemind.errors import HivemindError
+from hivemind.library import notices
+from hivemind.store import exposures, sessions
+from hivemind.store.database import Database, read_only_uri
+
+#: A longer request is nothing that a hook sends, in bytes.
+MAX_REQUEST_BYTES = 40 << 20
+#: A client that sends nothing for so long is let go, in seconds.
+CLIENT_TIMEOUT_S = 2.0
+#: Connections that are kept open between requests, at most.
+MAX_IDLE_CONNECTIONS = 4
+
+
+@dataclass(slots=True, kw_only=True)
+class Shown:
+    """Hold what a prompt was answered with, to be stored by the worker's loop."""
+
+    workspace_id: str
+    session_id: str
+    agent: str
+    skills: list[tuple[str, int]] = field(default_factory=list)
+    noticed_project: str = ""
+
+
+class Answers:
+    """Give the context for a prompt from the database, and remember what each session was given."""
+
+    def __init__(
+        self, database: Database, *, settings: Callable[[], Settings], wake: Callable[[], None]
+    ) -> None:
+        self._database = database
+        self._settings = settings
+        self._wake = wake
+        self._idle: list[sqlite3.Connection] = []
+        self._lock = threading.Lock()
+        self._given: dict[tuple[str, str], set[str]] = {}
+        self._shown: list[Shown] = []
+
+    def take_shown(self) -> list[Shown]:
+        """Give what was shown since the last call."""
+        with self._lock:
+            shown, self._shown = self._shown, []
+        return shown
+
+    def give_back(self, shown: list[Shown]) -> None:
+        """Keep what could not be stored for the next call."""
+        with self._lock:
+            self._shown = shown + self._shown
+
+    def forget(self, workspace_id: str, session_id: str) -> None:
+        """Forget what a session was given: its context was compacted, so it may need it again."""
+        with self._lock:
+            self._given[workspace_id, session_id] = set()
+
+    def answer(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Answer one request; `wake` only wakes the loop."""
+        self._wake()
+        if request.get("op") == "ping":
+            return {"pid": os.getpid()}
+        if request.get("op") != "context":
+            return {}
+        texts = {k: storable(request[k]) if isinstance(request.get(k), str) else "" for k in _ASKED}
+        shown = Shown(
+            workspace_id=texts["workspace"] or "default",
+            session_id=session_key(texts["session_id"]),
+            agent=texts["agent"],
+        )
+        project_id, settings = self._project_id(shown.workspace_id, texts["cwd"]), self._settings()
+        context, notice = "", ""
+        if texts["prompt"] and settings.inject_enabled and settings.inject_max_skills:
+            context = self._context(texts, project_id=project_id, shown=shown)
+        if settings.capture_enabled and not settings.excludes(texts["cwd"]):
+            notice = self._notice(shown, project_id) if project_id else ""
+            with self._lock:
+                self._shown.append(shown)
+            self._wake()
+        return {"context": context, "notice": notice}
+
+    def _project_id(self, workspace_id: str, cwd: str) -> str:
+        project = project_of(cwd)
+        if project is None:
+            return ""
+        with self._database.read(workspace_id) as workspace:
+            return sessions.known_project(workspace, project).project_id
+
+    def _context(self, texts: dict[str, str], *, project_id: str, shown: Shown) -> str:
+        settings = self._settings()
+        key = (shown.workspace_id, shown.session_id)
+        with self._lock:
+            already = self._given.get(key)
+        if already is None:
+            with self._database.read(shown.workspace_id) as workspace:
+                already = set(exposures.shown_to(workspace, shown.session_id, channel="prompt"))
+        with self._connection() as connection:
+            found = retrieval.relevant(
+                connection,
+                workspace_id=shown.workspace_id,
+                project_id=project_id,
+                prompt=texts["prompt"],
+                already=frozenset(already),
+                k=settings.inject_max_skills,
+                budget_tokens=settings.inject_budget_tokens,
+            )
+        shown.skills = [(skill[0], skill[1]) for skill in found.skills]
+        with self._lock:
+            self._given[key] = already | {skill[0] for skill in found.skills}
+        return found.text
+
+    def _notice(self, shown: Shown, project_id: str) -> str:
+        with self._database.read(shown.workspace_id) as workspace:
+            text = notices.due(workspace, project_id)
+        shown.noticed_project = project_id if text else ""
+        return text
+
+    def close(self) -> None:
+        """Close the connections that are kept open."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
+
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        """Lend a connection: each request has a thread of its own, and opening one costs it a millisecond."""
+        with self._lock:
+            connection = self._idle.pop() if self._idle else None
+        if connection is None:
+            uri = read_only_uri(self._database.path)
+            connection = sqlite3.connect(uri, uri=True, timeout=0.2, check_same_thread=False)
+        try:
+            yield connection
+        except BaseException:
+            connection.close()
+            raise
+        with self._lock:
+            if len(self._idle) < MAX_IDLE_CONNECTIONS:
+                self._idle.append(connection)
+                return
+        connection.close()
+
+
+_ASKED = ("prompt", "cwd", "workspace", "session_id", "agent")
+
+
+class _Handler(socketserver.StreamRequestHandler):
+    timeout = CLIENT_TIMEOUT_S
+
+    def handle(self) -> None:
+        """Read one request, write one answer."""
+        server = self.server
+        assert isinstance(server, Server)  # noqa: S101 - socketserver hands over the server that made it
+        line = self.rfile.readline(MAX_REQUEST_BYTES)
+        try:
+            request = json.loads(line)
+        except (ValueError, RecursionError):
+            return
+        if isinstance(request, dict):
+            self.wfile.write(json.dumps(server.answers.answer(request)).encode() + b"\n")
+
+
+class Server(socketserver.ThreadingUnixStreamServer):
+    """Listen on the worker's socket, for the same user only."""
+
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, data: Path, *, answers: Answers, failed: Callable[[BaseException], None]) -> None:
+        self.answers = answers
+        self._failed = failed
+        path = layout.socket_path(str(data))
+        folder = Path(path).parent
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not layout.is_ours(path, str(data)):
+            raise HivemindError(
+                "socket-folder",
+                f"{folder} belongs to another user or can be written by others",
+                hint="remove it, or choose a shorter path in HIVEMIND_HOME",
+            )
+        Path(path).unlink(missing_ok=True)
+        mask = os.umask(0o177)
+        try:
+            super().__init__(path, _Handler)
+        finally:
+            os.umask(mask)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - as socketserver calls it
+        """Record what a handler raised; a client that went away is none of it."""
+        error = sys.exc_info()[1]
+        if error is not None and not isinstance(error, (BrokenPipeError, ConnectionError, TimeoutError)):
+            self._failed(error)

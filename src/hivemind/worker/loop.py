@@ -1,0 +1,374 @@
+"""The worker's loop: read the spool and transcripts, distil, publish, and leave when nothing is left."""
+
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from hivemind import config
+from hivemind.agents import registry
+from hivemind.agents.base import Agent
+from hivemind.capture import heartbeat, ingest, layout
+from hivemind.capture.redaction import Redactor
+from hivemind.capture.spool import Announcement, Spool
+from hivemind.distill import pipeline
+from hivemind.domain.events import session_key
+from hivemind.errors import HivemindError
+from hivemind.library import notices, publish
+from hivemind.store import exposures, problems, schema, sessions
+from hivemind.store.database import WORKSPACE_NAME, Database, Workspace, open_database
+from hivemind.worker.answers import Answers, Server, Shown
+from hivemind.worker.lock import WorkerLock
+
+#: While a transcript is being written it is looked at this often, in seconds.
+POLL_S = 0.2
+#: Without work the spool is looked at this often, in case nobody could wake the worker, in seconds.
+IDLE_POLL_S = 30.0
+#: A transcript is read on until the announced answer is in it, at most so long, in seconds.
+WAIT_FOR_ANSWER_S = 15.0
+#: Without an announced answer, until it has not grown for so long, in seconds.
+QUIET_S = 1.0
+#: After a failure of the disk or the database the next try waits so long, in seconds.
+BACK_OFF_S = 5.0
+#: Known transcripts are looked at for growth that nobody announced this often, in seconds.
+RESCAN_S = 600.0
+
+
+#: What a failure says is printed once in so long, in seconds.
+REPEAT_S = 600.0
+
+
+@dataclass(slots=True, kw_only=True)
+class Hot:
+    """Follow one transcript that was announced."""
+
+    agent: Agent
+    workspace_id: str
+    until: float
+    expects: int | None = None
+    said: set[int] = field(default_factory=set)  #: checksums of this turn's messages that were read
+    size_bytes: int = -1
+    changed: float = 0.0
+    reported: bool = False  #: that it cannot be read
+
+
+def run(data: Path, *, lock: WorkerLock, variables: Mapping[str, str]) -> int:
+    """Work until idle or told to stop; the lock is held by the caller and released here."""
+    try:
+        worker = Worker(data, variables=variables, is_ours=lock.is_held)
+    except HivemindError as error:
+        # What hooks announce waits in the spool; they try again in a while.
+        print(f"the worker cannot start: {error.message}\n  {error.hint}", file=sys.stderr)  # noqa: T201
+        lock.release()
+        return 1
+    for name in (signal.SIGTERM, signal.SIGINT):
+        # On a thread: the handler may interrupt the very code that holds the event's lock.
+        signal.signal(name, lambda *_: threading.Thread(target=worker.stop).start())
+    try:
+        worker.run()
+    finally:
+        worker.close()
+        lock.release()
+    return 0
+
+
+class Worker:
+    """Hold the worker's state; what it must not lose is in the database, the spool and the transcripts."""
+
+    def __init__(
+        self, data: Path, *, variables: Mapping[str, str], is_ours: Callable[[], bool] = lambda: True
+    ) -> None:
+        self.data = data
+        self.environment = config.environment(variables)
+        self.settings = config.load(data)
+        self._settings_read = time.monotonic()
+        self.database: Database = open_database(Path(layout.database(str(data))))
+        self.redactor = Redactor()
+        self.spool = Spool(Path(layout.spool_dir(str(data))))
+        self.hot: dict[tuple[str, Path], Hot] = {}
+        self.dirty: set[str] = set()
+        self.to_publish: set[str] = set()
+        self._is_ours = is_ours
+        self._wake, self._stopped = threading.Event(), threading.Event()
+        self.answers = Answers(self.database, settings=lambda: self.settings, wake=self._wake.set)
+        self._serve()
+        self.last_work = time.monotonic()
+        self._rescanned: float | None = None
+        self._printed: dict[str, float] = {}
+
+    def stop(self) -> None:
+        """Leave after the step at hand."""
+        self._stopped.set()
+        self._wake.set()
+
+    def close(self) -> None:
+        """Give back the socket and the database."""
+        self._close_server()
+        self.answers.close()
+        self.database.close()
+
+    def _serve(self) -> None:
+        self.server = Server(self.data, answers=self.answers, failed=self._failed)
+        self._thread = threading.Thread(target=self.server.serve_forever, name="answers", daemon=True)
+        self._thread.start()
+
+    def _close_server(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+        if self._is_ours():
+            Path(layout.socket_path(str(self.data))).unlink(missing_ok=True)
+
+    def run(self) -> None:
+        """Work until idle for the configured time."""
+        Path(layout.worker_starting(str(self.data))).unlink(missing_ok=True)
+        with self.database.read() as workspace:
+            self.dirty |= _workspaces(workspace)
+        self.to_publish |= self.dirty
+        while not self._stopped.is_set() and self._is_ours():
+            try:
+                busy = self.step()
+                pause = POLL_S if busy else min(IDLE_POLL_S, self.settings.worker_idle_s)
+            except Exception as error:  # noqa: BLE001 - the outermost boundary of the worker: record and go on
+                self._failed(error)
+                self._stopped.wait(BACK_OFF_S)
+                busy, pause = False, 0.0  # failing is no work: a worker that only fails leaves, too
+            if busy:
+                self.last_work = time.monotonic()
+            elif time.monotonic() - self.last_work > self.settings.worker_idle_s and self._leaves():
+                break
+            self._wake.wait(pause)
+            self._wake.clear()
+
+    def _leaves(self) -> bool:
+        """Close the door, then look once more: what a hook announced just before must not be left lying."""
+        self._close_server()
+        if not self.spool.pending_bytes():
+            return True
+        self._serve()
+        self.last_work = time.monotonic()
+        self._wake.set()
+        return False
+
+    def step(self) -> bool:
+        """Do what there is to do; True where more is expected within the second."""
+        self._reload_settings()
+        self._rescan()
+        announced = self.spool.read()
+        for announcement in announced:
+            self._note(announcement)
+        if announced:
+            self.last_work = time.monotonic()
+            heartbeat.write(self.data, announced)
+        if not self.settings.capture_enabled:
+            self.hot.clear()
+        for key, hot in list(self.hot.items()):
+            if self._stopped.is_set():
+                return False
+            if self._follow(key[1], hot):
+                del self.hot[key]
+        self._store_shown()
+        if not self.hot:
+            self._distil_and_publish()
+            self.spool.delete_settled()
+        return bool(self.hot)
+
+    def _reload_settings(self) -> None:
+        if time.monotonic() - self._settings_read > POLL_S:
+            self._settings_read = time.monotonic()
+            with suppress(HivemindError):  # a file that is being edited: the last good settings stay
+                self.settings = config.load(self.data)
+
+    def _rescan(self) -> None:
+        """Take up what grew without being announced: an agent or a worker was killed in between."""
+        now = time.monotonic()
+        if self._rescanned is not None and now - self._rescanned < RESCAN_S:
+            return
+        self._rescanned = now
+        with self.database.read() as workspace:
+            names = _workspaces(workspace)
+        for name in names:
+            with self.database.read(name) as workspace:
+                known = sessions.positions(workspace)
+            for position in known:
+                path = Path(position.path)
+                with suppress(OSError, ValueError, HivemindError):
+                    if path.suffix == ".gz" or path.stat().st_size == position.offset_bytes:
+                        continue
+                    agent = registry.by_name(position.agent)
+                    if not self._skipped(position.session_id):
+                        self._heat(path, agent=agent, workspace_id=name, until=now + QUIET_S)
+
+    def _skipped(self, session_id: str) -> bool:
+        """Say whether a session was run with capture off, and is never stored."""
+        return (Path(layout.skipped_dir(str(self.data))) / layout.session_file(session_id)).exists()
+
+    def _note(self, said: Announcement) -> None:
+        if (
+            not self.settings.capture_enabled
+            or self.settings.excludes(said.cwd)
+            or self._skipped(said.session_id)
+        ):
+            return
+        try:
+            agent = registry.by_name(said.agent)
+        except HivemindError as error:
+            self._problem(said.workspace_id, source="hook", error=error)
+            return
+        if said.moment == "compact":
+            self.answers.forget(said.workspace_id, session_key(said.session_id))
+        if said.moment == "start":
+            self.to_publish.add(said.workspace_id)
+        path = Path(said.transcript)
+        if said.transcript and path.is_absolute():
+            # After a restart the spool is read again: what was announced long ago need not be waited for.
+            age = min(max(0.0, time.time() - said.at), WAIT_FOR_ANSWER_S)
+            until = time.monotonic() + max(QUIET_S, WAIT_FOR_ANSWER_S - age)
+            hot = self._heat(path, agent=agent, workspace_id=said.workspace_id, until=until)
+            if said.moment == "prompt":
+                hot.expects = None
+                hot.said.clear()
+            if said.expects is not None and said.expects not in hot.said:
+                hot.expects = said.expects
+
+    def _heat(self, path: Path, *, agent: Agent, workspace_id: str, until: float) -> Hot:
+        now = time.monotonic()
+        hot = self.hot.setdefault(
+            (workspace_id, path), Hot(agent=agent, workspace_id=workspace_id, until=until)
+        )
+        hot.until, hot.changed = max(hot.until, until), now
+        return hot
+
+    def _follow(self, path: Path, hot: Hot) -> bool:
+        """Read what a transcript has more than before; True where it need not be followed any longer."""
+        now = time.monotonic()
+        try:
+            size = path.stat().st_size
+            if size != hot.size_bytes:
+                hot.size_bytes, hot.changed = size, now
+                self._ingest(path, hot)
+                for companion in hot.agent.companions(path):
+                    self._ingest(companion, hot)
+        except FileNotFoundError:
+            pass  # not written yet; where it never comes the follow-up ends below
+        except (OSError, ValueError) as error:
+            hot.size_bytes = -1
+            self._unreadable(path, hot, error)
+        except sessions.ContendedError:
+            hot.size_bytes = -1
+        except HivemindError as error:
+            if error.slug != "capture-excluded":
+                self._problem(hot.workspace_id, source="transcript", error=error)
+            return True
+        except Exception as error:
+            if _is_storage(error):
+                hot.size_bytes = -1
+                raise
+            self._failed(error)  # one transcript that we cannot take must not stop the others
+            return True
+        return now > hot.until or (hot.expects is None and now - hot.changed > QUIET_S)
+
+    def _unreadable(self, path: Path, hot: Hot, error: Exception) -> None:
+        if not hot.reported:
+            hot.reported = True
+            found = HivemindError("transcript-unreadable", f"{path}: {error}")
+            self._problem(hot.workspace_id, source="transcript", error=found)
+
+    def _ingest(self, path: Path, hot: Hot) -> None:
+        done = ingest.ingest(
+            self.database,
+            path,
+            agent=hot.agent,
+            workspace_id=hot.workspace_id,
+            redactor=self.redactor,
+            excludes=self.settings.excludes if self.settings.capture_exclude else None,
+        )
+        if done.events:
+            self.dirty.add(hot.workspace_id)
+        hot.said |= done.said
+        if hot.expects in hot.said:
+            hot.expects = None
+
+    def _store_shown(self) -> None:
+        waiting = self.answers.take_shown()
+        while waiting:
+            shown = waiting[0]
+            if shown.skills or shown.noticed_project:
+                try:
+                    self._store_one_shown(shown)
+                except HivemindError as error:
+                    self._problem(shown.workspace_id, source="hook", error=error)
+                except Exception:
+                    self.answers.give_back(waiting)
+                    raise
+            waiting.pop(0)
+
+    def _store_one_shown(self, shown: Shown) -> None:
+        with self.database.write(shown.workspace_id) as workspace:
+            exposures.record(
+                workspace,
+                session_id=shown.session_id,
+                agent=shown.agent,
+                channel="prompt",
+                shown=shown.skills,
+            )
+            if shown.noticed_project:
+                notices.mark(workspace, shown.noticed_project)
+
+    def _distil_and_publish(self) -> None:
+        # Taken off the list first: what fails is recorded, and tried again with the next change or start.
+        for workspace_id in sorted(self.dirty):
+            self.dirty.discard(workspace_id)
+            learnt = pipeline.distill(
+                self.database,
+                workspace_id,
+                author=config.user_name(),
+                policy=self.settings.publish_policy,
+            )
+            if learnt.changes:
+                self.to_publish.add(workspace_id)
+        for workspace_id in sorted(self.to_publish):
+            self.to_publish.discard(workspace_id)
+            report = publish.publish(
+                self.database,
+                agents=registry.AGENTS,
+                workspace_id=workspace_id,
+                max_per_project=self.settings.publish_max_per_project,
+                home=self.environment.home,
+                person=f"person:{config.user_name()}",
+            )
+            for problem in report.problems:
+                error = HivemindError(problem.slug, f"{problem.path}: {problem.message}")
+                self._problem(workspace_id, source="publish", error=error)
+
+    def _problem(self, workspace_id: str, *, source: str, error: HivemindError) -> None:
+        # Where not even this can be stored, the log has it.
+        with suppress(sa.exc.SQLAlchemyError, HivemindError):
+            workspace_id = workspace_id if WORKSPACE_NAME.fullmatch(workspace_id) else "default"
+            with self.database.write(workspace_id) as workspace:
+                problems.record(workspace, source=source, slug=error.slug, message=error.message)
+
+    def _failed(self, error: BaseException) -> None:
+        message = f"{type(error).__name__}: {error}"[:500]
+        now = time.monotonic()
+        if now - self._printed.get(message, -REPEAT_S) >= REPEAT_S:
+            self._printed[message] = now
+            with suppress(OSError):  # the disk may be what failed
+                traceback.print_exception(error, file=sys.stderr)
+        slug = "storage-failed" if isinstance(error, OSError) or _is_storage(error) else "worker-bug"
+        self._problem("default", source="worker", error=HivemindError(slug, message))
+
+
+def _is_storage(error: BaseException) -> bool:
+    """Say whether the disk or the database failed, and not what was to be stored."""
+    return isinstance(error, sa.exc.OperationalError) or type(error) is sa.exc.DatabaseError
+
+
+def _workspaces(workspace: Workspace) -> set[str]:
+    return set(workspace.execute(sa.select(schema.workspaces.c.workspace_id)).scalars()) | {"default"}
