@@ -1,0 +1,180 @@
+"""Choose which lessons of a project become skills, and which belong into one."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from hivemind.distill.miners import area, command, correction, fix, pitfall, procedure
+from hivemind.domain.lessons import Lesson
+
+#: Distinct sessions that must show a lesson nobody stated.
+MIN_SESSIONS = 2
+#: The checks of a project share one skill: they are run together and asked for together.
+CHECKS = frozenset({"test", "lint", "format", "typecheck", "build", "checks"})
+#: Sessions in which a project's commands were seen to work before they alone make a skill.
+MIN_COMMAND_SESSIONS = 3
+#: Sessions that must show an order of checks.
+MIN_PROCEDURE_SESSIONS = 3
+#: How much more common it must be than any other order of the same checks.
+MIN_ORDER_RATIO = 2.0
+#: Share of a command's sessions that had changed a folder before, for the command to belong to it.
+MIN_AREA_SHARE = 0.8
+#: A folder further down needs more sessions, else it is where one task was.
+DEEP_PARTS, MIN_DEEP_SESSIONS = 3, 3
+MAX_COMMANDS_PER_PURPOSE = 3
+MAX_ITEMS = 12
+MAX_PITFALLS = 6
+#: Two rules with so many of their words in common are one rule.
+SAME_RULE = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """Hold the lessons of a skill to be: one topic of one project."""
+
+    project_id: str
+    project_name: str
+    topic: str
+    procedures: tuple[Lesson, ...] = ()
+    commands: tuple[Lesson, ...] = ()
+    areas: tuple[Lesson, ...] = ()  #: where a command belongs
+    fixes: tuple[Lesson, ...] = ()
+    pitfalls: tuple[Lesson, ...] = ()
+    rules: tuple[Lesson, ...] = ()
+
+    @property
+    def lessons(self) -> tuple[Lesson, ...]:
+        """Give every lesson of the draft."""
+        return (
+            *self.fixes,
+            *self.procedures,
+            *self.commands,
+            *self.areas,
+            *self.pitfalls,
+            *self.rules,
+        )
+
+    @property
+    def sessions(self) -> int:
+        """Count the distinct sessions that the evidence names."""
+        return len({e.session_id for lesson in self.lessons for e in lesson.evidence})
+
+
+def drafts(lessons: Sequence[Lesson], *, project_id: str, project_name: str) -> list[Draft]:
+    """Group a project's supported lessons by topic; the same lessons always give the same drafts."""
+    supported = [x for x in lessons if x.sessions >= MIN_SESSIONS or x.explicit]
+    fixes = _best_fixes(_of(supported, fix.KIND))
+    broken = {x.data.get("failed") for x in fixes if x.data.get("relation") != "remedy"}
+    known = [x for x in _of(supported, command.KIND) if x.data.get("command") not in broken]
+    orders = _orders(_of(supported, procedure.KIND))
+    refused = sorted(_of(supported, pitfall.KIND), key=_by_support)
+    rules = _distinct_rules(_of(supported, correction.KIND))
+    found = []
+    for topic in sorted({group(x.topic) for x in (*fixes, *known, *orders, *refused, *rules)}):
+        commands = _few_a_purpose(_about(topic, known))
+        draft = Draft(
+            project_id=project_id,
+            project_name=project_name,
+            topic=topic,
+            fixes=_in_order(_about(topic, fixes)[:MAX_ITEMS]),
+            procedures=tuple(_about(topic, orders)),
+            commands=commands,
+            areas=_areas(commands, _of(supported, area.KIND)),
+            pitfalls=_in_order(_about(topic, refused)[:MAX_PITFALLS]),
+            rules=_in_order(_about(topic, rules)[:MAX_ITEMS]),
+        )
+        if _is_enough(draft):
+            found.append(draft)
+    return found
+
+
+def group(topic: str) -> str:
+    """Give the topic of the skill that lessons of a topic belong to."""
+    return "checks" if topic in CHECKS else topic
+
+
+def _of(lessons: Iterable[Lesson], kind: str) -> list[Lesson]:
+    return [x for x in lessons if x.kind == kind]
+
+
+def _about(topic: str, lessons: Iterable[Lesson]) -> list[Lesson]:
+    return [x for x in lessons if group(x.topic) == topic]
+
+
+def _in_order(lessons: Iterable[Lesson]) -> tuple[Lesson, ...]:
+    """Order lessons so that one more session of the same moves no line of a skill."""
+    return tuple(sorted(lessons, key=lambda x: x.key))
+
+
+def _by_support(lesson: Lesson) -> tuple[int, str]:
+    return (-lesson.sessions, lesson.key)
+
+
+def _is_enough(draft: Draft) -> bool:
+    if draft.fixes or draft.rules or draft.procedures or draft.pitfalls:
+        return True
+    return bool(draft.commands) and max(x.sessions for x in draft.commands) >= MIN_COMMAND_SESSIONS
+
+
+def _best_fixes(fixes: list[Lesson]) -> list[Lesson]:
+    """Keep one answer to each failing call: the one that most sessions found."""
+    best: dict[tuple[bool, str], Lesson] = {}
+    for lesson in sorted(fixes, key=_by_support):
+        relation, _, failing = lesson.key.partition(" -> ")[0].partition(": ")
+        best.setdefault((relation == "remedy", failing), lesson)
+    broken = {x.data.get("failed") for x in best.values() if x.data.get("relation") != "remedy"}
+    # A fix that is itself known to fail is a step on the way, not an answer.
+    return sorted((x for x in best.values() if x.data.get("fix") not in broken), key=_by_support)
+
+
+def _orders(found: list[Lesson]) -> list[Lesson]:
+    """Keep the order of checks that most sessions ended with, unless they end with others as often."""
+    best = min(found, key=lambda x: (-x.sessions, -len(x.data["steps"]), x.key), default=None)
+    if best is None or best.sessions < MIN_PROCEDURE_SESSIONS:
+        return []
+    same = {*best.data["steps"]}
+    others = [x.sessions for x in found if x is not best and {*x.data["steps"]} == same]
+    return [best] if best.sessions >= MIN_ORDER_RATIO * max(others, default=0) else []
+
+
+def _few_a_purpose(known: list[Lesson]) -> tuple[Lesson, ...]:
+    kept: list[Lesson] = []
+    for lesson in sorted(known, key=_by_support):
+        purpose, text = lesson.data.get("purpose"), str(lesson.data.get("command"))
+        if any(text.endswith(f" {x.data.get('command')}") for x in kept):
+            continue  # a wrapper around a command that is known better
+        if sum(x.data.get("purpose") == purpose for x in kept) < MAX_COMMANDS_PER_PURPOSE:
+            kept.append(lesson)
+    return tuple(sorted(kept[:MAX_ITEMS], key=lambda x: (str(x.data.get("purpose")), x.key)))
+
+
+def _areas(commands: Iterable[Lesson], found: list[Lesson]) -> tuple[Lesson, ...]:
+    """Choose for each command the narrowest folder that its sessions had changed before."""
+    chosen = []
+    for known in commands:
+        fitting = [
+            x
+            for x in found
+            if x.data.get("command") == known.data.get("command")
+            and x.sessions >= MIN_AREA_SHARE * known.sessions
+            and (_depth(x) < DEEP_PARTS or x.sessions >= MIN_DEEP_SESSIONS)
+        ]
+        if fitting:
+            chosen.append(min(fitting, key=lambda x: (-_depth(x), -x.sessions, x.key)))
+    return tuple(chosen)
+
+
+def _depth(lesson: Lesson) -> int:
+    return str(lesson.data["folder"]).count("/") + 1
+
+
+def _distinct_rules(rules: list[Lesson]) -> list[Lesson]:
+    kept: list[Lesson] = []
+    for lesson in sorted(rules, key=lambda x: (not x.explicit, -x.sessions, x.key)):
+        words = correction.terms(str(lesson.data.get("rule", "")))
+        if not any(_overlap(words, correction.terms(str(k.data.get("rule", "")))) >= SAME_RULE for k in kept):
+            kept.append(lesson)
+    return kept
+
+
+def _overlap(one: frozenset[str], other: frozenset[str]) -> float:
+    return len(one & other) / min(len(one), len(other)) if one and other else 0.0

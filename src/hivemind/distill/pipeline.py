@@ -1,0 +1,237 @@
+"""Distil: mine what is new, recount lessons, draft, write, gate, and hand to the library.
+
+Sessions count as mined only once the skills of their project hold what they showed, in one transaction: a run
+that is killed does its last project again, and ends with the same skills.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import sqlalchemy as sa
+
+from hivemind.distill import compose, miners, session_view
+from hivemind.distill.writers import template
+from hivemind.domain.lessons import Lesson
+from hivemind.domain.skills import Finding, SkillState
+from hivemind.library import gates, lifecycle
+from hivemind.store import lessons, schema, sessions, skills
+from hivemind.store.database import Database, Workspace
+
+#: Requests that a skill is found by, at most.
+MAX_REQUESTS = 10
+MAX_REQUESTS_CHARS = 2_000
+ORIGIN = "template"
+ACTOR = "policy:distill"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """Report what distillation did about one skill."""
+
+    name: str
+    action: str  #: created, improved, kept, refused, retired
+    skill_id: str = ""
+    state: str = ""
+    findings: tuple[Finding, ...] = ()
+    reason: str = ""
+
+
+@dataclass(slots=True, kw_only=True)
+class DistillReport:
+    """Count what distillation read and made."""
+
+    sessions_mined: int = 0
+    lessons: int = 0
+    changes: list[Change] = field(default_factory=list)
+
+
+def distill(
+    database: Database,
+    workspace_id: str,
+    *,
+    author: str,
+    policy: str = "auto",
+    progress: Callable[[int, int], None] | None = None,
+) -> DistillReport:
+    """Mine the sessions that have something new, and bring the skills of their projects up to date."""
+    report = DistillReport()
+    with database.read(workspace_id) as workspace:
+        waiting = lessons.unmined(workspace, miners_version=miners.VERSION)
+    for project_id in sorted({session.project_id for session in waiting}):
+        chosen = [session for session in waiting if session.project_id == project_id]
+        concerned = {project_id}
+        for session in chosen:
+            concerned |= _mine(database, workspace_id, session)
+            report.sessions_mined += 1
+            if progress is not None:
+                progress(report.sessions_mined, len(waiting))
+        with database.write(workspace_id) as workspace:
+            for each in sorted(filter(None, concerned)):
+                known = lessons.of_project(workspace, each)
+                report.lessons += len(known)
+                report.changes += _compose(workspace, each, known, author=author, policy=policy)
+            lessons.mark_mined(workspace, chosen, miners_version=miners.VERSION)
+    return report
+
+
+def _mine(database: Database, workspace_id: str, session: Any) -> set[str]:
+    with database.read(workspace_id) as workspace:
+        rows = sessions.events_of(workspace, session.session_id)
+    view = session_view.build(
+        rows,
+        session_id=session.session_id,
+        project_id=session.project_id,
+        project_name=session.project or "",
+        root=_root(session),
+    )
+    found = miners.mine(view)
+    with database.write(workspace_id) as workspace:
+        concerned = lessons.replace_occurrences(workspace, session, occurrences=found)
+        return lessons.refresh(workspace, list(concerned))
+
+
+def _root(session: Any) -> str:
+    """Give the folder that a session's paths are below: another checkout of a project lies elsewhere."""
+    root, cwd = session.root or "", session.cwd or ""
+    return root if not cwd or cwd == root or cwd.startswith(root.rstrip("/") + "/") else cwd
+
+
+def _compose(
+    workspace: Workspace,
+    project_id: str,
+    known: Sequence[Lesson],
+    *,
+    author: str,
+    policy: str,
+) -> list[Change]:
+    p, s = schema.projects, schema.sessions
+    project = workspace.execute(
+        sa.select(p).where(p.c.workspace_id == workspace.workspace_id, p.c.project_id == project_id)
+    ).first()
+    here = sa.and_(s.c.workspace_id == workspace.workspace_id, s.c.project_id == project_id)
+    folders = set(workspace.execute(sa.select(s.c.cwd).where(here).distinct()).scalars())
+    if not folders:
+        return _retire_left(workspace, project_id)
+    roots = tuple(sorted({project.root if project else "", *folders} - {""}))
+    name = project.name if project else "project"
+    drafts = compose.drafts(known, project_id=project_id, project_name=name)
+    return [_apply(workspace, draft, roots=roots, author=author, policy=policy) for draft in drafts]
+
+
+def _retire_left(workspace: Workspace, project_id: str) -> list[Change]:
+    """Retire what was written for a folder whose sessions turned out to belong to another project."""
+    left = skills.listed(workspace, project_id=project_id, states=skills.OPEN_STATES)
+    changes = []
+    for held in left:
+        if (
+            held.project_id == project_id
+            and held.state is SkillState.TRIAL
+            and not _hands_off(workspace, held)
+        ):
+            reason = "its sessions belong to another project now"
+            gone = lifecycle.decide(workspace, held.skill_id, SkillState.RETIRED, actor=ACTOR, reason=reason)
+            changes.append(_change(gone, "retired", reason=reason))
+    return changes
+
+
+def _apply(
+    workspace: Workspace, draft: compose.Draft, *, roots: tuple[str, ...], author: str, policy: str
+) -> Change:
+    held = _held(workspace, draft)
+    if held is not None and (why := _hands_off(workspace, held)):
+        return _change(held, "kept", reason=why)
+    document = template.write(draft)
+    if held is not None:
+        document = replace(document, name=held.name)
+    lesson_ids = [x.lesson_id for x in draft.lessons]
+    context = lifecycle.context_for(
+        workspace,
+        project_id=draft.project_id,
+        lesson_ids=lesson_ids,
+        skill_id=held.skill_id if held else "",
+    )
+    findings = gates.check(document, replace(context, evidence_texts=_below(roots, context.evidence_texts)))
+    if stopped := gates.blocking(findings):
+        return Change(name=document.name, action="refused", findings=findings, reason=stopped[0].message)
+    numbers = {"sessions": draft.sessions, "lessons": len(lesson_ids)}
+    requests = _requests(draft)
+    if held is None:
+        skill = lifecycle.create(
+            workspace,
+            document,
+            project_id=draft.project_id,
+            topic=draft.topic,
+            requests=requests,
+            lesson_ids=lesson_ids,
+            origin=ORIGIN,
+            author=author,
+            findings=findings,
+            actor=ACTOR,
+            reason=f"passed every gate, with evidence from {_count(draft.sessions, 'session')}",
+            numbers=numbers,
+        )
+        return _change(
+            lifecycle.admit(workspace, skill.skill_id, policy=policy, numbers=numbers), "created", findings
+        )
+    skill = lifecycle.add_version(
+        workspace,
+        held.skill_id,
+        document,
+        requests=requests,
+        lesson_ids=lesson_ids,
+        origin=ORIGIN,
+        author=author,
+        findings=findings,
+        actor=ACTOR,
+        reason=f"{_count(len(lesson_ids), 'lesson')} from {_count(draft.sessions, 'session')} now",
+        numbers=numbers,
+    )
+    return _change(skill, "improved" if skill.version != held.version else "kept", findings)
+
+
+def _held(workspace: Workspace, draft: compose.Draft) -> skills.Skill | None:
+    found = [
+        s
+        for s in skills.listed(workspace, project_id=draft.project_id, topic=draft.topic)
+        if s.project_id == draft.project_id
+    ]
+    return next((s for s in found if s.state in skills.OPEN_STATES), found[0] if found else None)
+
+
+def _hands_off(workspace: Workspace, held: skills.Skill) -> str:
+    """Say why a skill is not changed by the machine; empty where it may be."""
+    if held.state not in skills.OPEN_STATES:
+        return f"it was {held.state} before"
+    if skills.version_of(workspace, held.skill_id, version=held.version).origin != ORIGIN:
+        return "a person wrote its current version"
+    return ""
+
+
+def _change(
+    skill: skills.Skill, action: str, findings: tuple[Finding, ...] = (), *, reason: str = ""
+) -> Change:
+    return Change(
+        name=skill.name,
+        action=action,
+        skill_id=skill.skill_id,
+        state=skill.state,
+        findings=findings,
+        reason=reason,
+    )
+
+
+def _below(roots: tuple[str, ...], texts: tuple[str, ...]) -> tuple[str, ...]:
+    """Add the texts with the project's own folders left out of their paths, as lessons quote them."""
+    prefixes = [root.rstrip("/") + "/" for root in roots if root.strip("/")]
+    return (*texts, *(text.replace(p, "") for p in prefixes for text in texts if p in text))
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _requests(draft: compose.Draft) -> str:
+    asked = [e.excerpt for x in draft.lessons for e in x.evidence if e.role == "request"]
+    distinct = list(dict.fromkeys(" ".join(a.split()) for a in asked))[:MAX_REQUESTS]
+    return "\n".join(distinct)[:MAX_REQUESTS_CHARS]
