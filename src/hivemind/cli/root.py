@@ -1,0 +1,60 @@
+"""The command tree; each verb's module is imported when the verb is used, so that `--help` is quick."""
+
+from importlib import import_module
+
+import click
+
+from hivemind import __version__
+
+#: Verb → (module, attribute, one line of help). A test compares the line with the command's own.
+COMMANDS: dict[str, tuple[str, str, str]] = {
+    "demo": ("demo", "demo", "Show the whole loop on recorded sessions; leaves nothing behind."),
+    "scan": ("scan", "scan", "Show what is in the sessions on this disk; stores nothing."),
+    "install": ("wiring", "install", "Wire the agents found on this machine."),
+    "uninstall": ("wiring", "uninstall", "Take the wiring out again, byte for byte."),
+    "claude": ("wiring", "claude", "Wire or unwire Claude Code alone."),
+    "status": ("status", "status", "Show what is wired, what is stored and what was learnt."),
+    "doctor": ("doctor", "doctor", "Prove the wiring end to end and say how to mend it."),
+    "backfill": ("backfill", "backfill", "Store the sessions that are already on this disk."),
+    "skillify": ("skillify", "skillify", "Mine now, and show scope and state."),
+    "skills": ("skills", "skills", "List, show, edit and decide on skills."),
+    "search": ("search", "search", "Search sessions and skills."),
+    "sessions": ("sessions", "sessions", "List, show and delete stored sessions."),
+    "sql": ("sql", "sql", "Query the database with plain SQL, read-only."),
+    "config": ("settings", "config", "Show and change settings."),
+    "worker": ("service", "worker", "Run the background worker in the foreground."),
+    "mcp": ("service", "mcp", "Serve skills and sessions over MCP on stdio."),
+}
+
+
+class LazyGroup(click.Group):
+    """Load commands on use, and list them without loading any."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Give the verbs in the order of use."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Load one verb."""
+        found = COMMANDS.get(cmd_name)
+        if found is None:
+            return None
+        command: click.Command = getattr(import_module(f"hivemind.cli.{found[0]}"), found[1])
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """Write the list of verbs."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, _, line) in COMMANDS.items()])
+
+
+@click.group(
+    cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
+@click.version_option(__version__, prog_name="hivemind")
+def hivemind() -> None:
+    """Make agents improve without fine-tuning.
+
+    Hivemind reads what your coding agents did, learns what worked, and gives the next session the few skills
+    it needs. Nothing leaves this machine. Start with `hivemind scan`, then `hivemind install`.
+    """

@@ -1,0 +1,96 @@
+"""`config`: show and change settings."""
+
+from typing import Any
+
+import click
+import tomlkit
+
+from hivemind import config as settings
+from hivemind.cli.app import App, OrderedGroup, emit, json_option, pass_app
+from hivemind.errors import HivemindError
+
+
+@click.group(cls=OrderedGroup, invoke_without_command=True)
+@json_option
+@click.pass_context
+def config(context: click.Context, *, as_json: bool) -> None:
+    """Show and change settings."""
+    if context.invoked_subcommand is not None:
+        return
+    app = context.ensure_object(App)
+    values = {s.key: getattr(app.settings, s.key.replace(".", "_")) for s in settings.SETTINGS}
+    if as_json:
+        emit(values)
+        return
+    for s in settings.SETTINGS:
+        changed = (
+            ""
+            if values[s.key] == (tuple(s.default) if isinstance(s.default, list) else s.default)
+            else " (changed)"
+        )
+        app.say(f"{s.key} = {_shown(values[s.key])}{changed}\n    {s.help}")
+    app.note(f"set one: hivemind config set KEY VALUE; the file is {settings.config_path(app.data)}")
+
+
+@config.command()
+@click.argument("key")
+@pass_app
+def get(app: App, *, key: str) -> None:
+    """Print one setting."""
+    if key not in {s.key for s in settings.SETTINGS}:
+        raise HivemindError("config-unknown", f"{key!r} is not a setting", hint="see `hivemind config`")
+    app.say(_shown(getattr(app.settings, key.replace(".", "_"))))
+
+
+@config.command("set")
+@click.argument("key")
+@click.argument("value")
+@pass_app
+def set_value(app: App, *, key: str, value: str) -> None:
+    """Change one setting; a list is given with commas."""
+    wanted = _typed(key, value)
+    settings.check(key, wanted)
+    _ = app.settings  # a file that is wrong already is refused before it is written to
+    path = settings.config_path(app.data)
+    document = tomlkit.parse(path.read_text("utf-8")) if path.exists() else tomlkit.document()
+    section, _, name = key.partition(".")
+    if section not in document:
+        document[section] = tomlkit.table()
+    table: Any = document[section]
+    table[name] = wanted
+    _write(app, tomlkit.dumps(document))
+    app.say(f"{key} = {_shown(wanted)}")
+
+
+@config.command()
+@pass_app
+def path(app: App) -> None:
+    """Print the path of the settings file."""
+    click.echo(settings.config_path(app.data))
+
+
+def _write(app: App, text: str) -> None:
+    from hivemind.agents.base import FileChange
+    from hivemind.agents.files import apply_changes, read_bytes
+
+    target = settings.config_path(app.data)
+    app.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    change = FileChange(path=target, before=read_bytes(target), after=text.encode())
+    apply_changes([change], backup_dir=app.data / "backups")
+
+
+def _typed(key: str, value: str) -> Any:
+    default = next((s.default for s in settings.SETTINGS if s.key == key), None)
+    if isinstance(default, bool) and value.lower() in ("true", "on", "yes", "false", "off", "no"):
+        return value.lower() in ("true", "on", "yes")
+    if isinstance(default, int) and not isinstance(default, bool) and value.lstrip("-").isdigit():
+        return int(value)
+    if isinstance(default, list):
+        return [item.strip() for item in value.split(",") if item.strip()]
+    return value
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return ", ".join(value) if isinstance(value, (tuple, list)) else str(value)

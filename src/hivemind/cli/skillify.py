@@ -1,0 +1,78 @@
+"""`skillify`: mine now, and show scope and state."""
+
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from hivemind import config
+from hivemind.cli.app import App, emit, json_option, pass_app
+
+
+@click.command()
+@click.option("--again", is_flag=True, help="Mine every stored session again, not only what is new.")
+@json_option
+@pass_app
+def skillify(app: App, *, again: bool, as_json: bool) -> None:
+    """Mine now, and show scope and state.
+
+    Reads what was stored since the last time, distils lessons from calls and results, and writes the skills
+    that have enough evidence and pass every gate. Needs no model.
+    """
+    changes = mine(app, quiet=as_json, again=again)
+    state = _state(app)
+    if as_json:
+        emit({"skills": changes, **state})
+        return
+    print_changes(app, changes)
+    app.say(
+        f"workspace {state['workspace']}, policy {state['policy']}: "
+        + (", ".join(f"{n} {name}" for name, n in state["by_state"].items()) or "no skills yet")
+    )
+
+
+def mine(app: App, *, quiet: bool, again: bool = False) -> list[dict[str, Any]]:
+    """Distil and publish in this process; give what happened to each skill."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    from hivemind.distill import pipeline
+    from hivemind.store import lessons
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    bar = Progress(*columns, console=app.notes, transient=True, disable=quiet or not app.notes.is_terminal)
+    with app.database() as database, bar:
+        if again:
+            with database.write(app.workspace_id) as workspace:
+                lessons.forget_mined(workspace)
+        task = bar.add_task("mining", total=None)
+        report = pipeline.distill(
+            database,
+            app.workspace_id,
+            author=config.user_name(),
+            policy=app.settings.publish_policy,
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+        app.publish(database)
+    return [asdict(change) for change in report.changes]
+
+
+def print_changes(app: App, changes: list[dict[str, Any]]) -> None:
+    """Say what was made, improved or refused, and why nothing was if so."""
+    if not changes:
+        app.say(
+            "No skill was made or changed: nothing new has enough evidence (two sessions, or a stated rule)."
+        )
+    for change in changes:
+        state = f" ({change['state']})" if change["state"] else ""
+        why = f": {change['reason']}" if change["reason"] else ""
+        app.say(f"{change['action']} {change['name']}{state}{why}")
+    if any(change["action"] == "created" for change in changes):
+        app.note("Read one: hivemind skills show NAME")
+
+
+def _state(app: App) -> dict[str, Any]:
+    from hivemind.store import skills
+
+    with app.database() as database, database.read(app.workspace_id) as workspace:
+        by_state = {str(state): number for state, number in skills.counts(workspace).items() if number}
+    return {"workspace": app.workspace_id, "policy": app.settings.publish_policy, "by_state": by_state}

@@ -1,0 +1,286 @@
+"""`skills`: list, show, edit, and decide."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from hivemind.cli.app import App, OrderedGroup, emit, json_option, pass_app
+from hivemind.cli.text import ago, count, one_line
+from hivemind.domain.skills import SkillState
+from hivemind.errors import HivemindError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from hivemind.domain.skills import Finding
+    from hivemind.store import skills as store
+    from hivemind.store.database import Workspace
+
+#: From this width on, in characters, a table shows descriptions.
+WIDE = 140
+_DESCRIPTION = "what and when"
+
+
+@click.group(cls=OrderedGroup)
+def skills() -> None:
+    """List, show, edit and decide on skills."""
+
+
+@skills.command("list")
+@click.option("--state", type=click.Choice([s.value for s in SkillState]), help="Only skills in this state.")
+@json_option
+@pass_app
+def list_skills(app: App, *, state: str | None, as_json: bool) -> None:
+    """List skills, the latest changed first."""
+    from hivemind.store import skills as store
+
+    with app.database() as database, database.read(app.workspace_id) as workspace:
+        found = store.listed(workspace, states=(SkillState(state),) if state else ())
+        supported = {s.skill_id: store.support(workspace, _current(workspace, s).lesson_ids) for s in found}
+    if as_json:
+        emit([asdict(s) | {"sessions": supported[s.skill_id]} for s in found])
+        return
+    if not found:
+        none = "No skills yet. They come from sessions: `hivemind backfill`, or work with a wired agent."
+        app.say(f"No skill is {state}." if state else none)
+        return
+    wide = app.console.width >= WIDE
+    clash = len({s.name for s in found}) < len(found)
+    heads = ["name", *(["id"] if clash else []), "state", "sessions", "changed", "project"]
+    cells = [
+        [
+            one_line(s.name, 64),
+            *([s.skill_id] if clash else []),
+            s.state.value,
+            str(supported[s.skill_id]),
+            ago(s.updated_at),
+            one_line(s.project or "every project", 24),
+            *([one_line(s.description, 120)] if wide else []),
+        ]
+        for s in found
+    ]
+    heads += [_DESCRIPTION] if wide else []
+    app.table(heads, cells, shrink=_DESCRIPTION if wide else "project", numbers="sessions")
+    app.note("Read one: hivemind skills show NAME" + (" (or its id)" if clash else ""))
+
+
+@skills.command()
+@click.argument("name")
+@click.option("--version", type=int, help="An older version.")
+@click.option("--raw", is_flag=True, help="Only the SKILL.md.")
+@json_option
+@pass_app
+def show(app: App, *, name: str, version: int | None, raw: bool, as_json: bool) -> None:
+    """Show a skill with its evidence and decisions."""
+    from hivemind.library.document import render
+    from hivemind.store import skills as store
+
+    with app.database() as database, database.read(app.workspace_id) as workspace:
+        skill = _find(workspace, name)
+        shown = store.version_of(workspace, skill.skill_id, version=version or skill.version)
+        cited = store.evidence_of(workspace, shown.lesson_ids)
+        decisions = store.decisions(workspace, skill.skill_id)
+        files = [i for i in store.installs(workspace) if i.skill_id == skill.skill_id]
+    if as_json:
+        emit(
+            {
+                **asdict(skill),
+                "document": asdict(shown.document),
+                "skill_md": render(shown.document),
+                "findings": [asdict(f) for f in shown.findings],
+                "evidence": [asdict(c) for c in cited],
+                "decisions": [asdict(d) for d in decisions],
+                "files": [i.path for i in files],
+            }
+        )
+        return
+    if raw:
+        click.echo(render(shown.document), nl=False)
+        return
+    app.say(render(shown.document))
+    app.say(
+        f"── {skill.state.value}, version {shown.version}, {shown.origin}; {skill.project or 'every project'}"
+    )
+    for i in files:
+        app.say(f"file: {i.path}")
+    for finding in shown.findings:
+        app.say(f"{'refused by' if finding.blocking else 'note of'} gate {finding.gate}: {finding.message}")
+    print_evidence(app, cited)
+    app.say("── decisions")
+    for d in decisions:
+        moved = f"{d.from_state.value if d.from_state else 'new'} → {d.to_state.value}"
+        if d.from_state is d.to_state:
+            moved = f"version {d.from_version} → {d.to_version}"
+        app.say(f"{d.number}. {d.at:%Y-%m-%d %H:%M} {d.actor}: {moved}. {d.reason}")
+
+
+def print_evidence(app: App, cited: "list[store.Cited]", *, limit: int = 12) -> None:
+    """Print the cited events once each, the newest sessions last, requests left out."""
+    told = list({c.event_id: c for c in reversed(cited) if c.role != "request"}.values())[::-1]
+    sessions = len({c.session_id for c in told})
+    app.say(f"── evidence: {count(len(told), 'event')} of {count(sessions, 'session')}")
+    for c in told[:limit]:
+        when = f"{c.at:%Y-%m-%d} " if c.at else ""
+        place = f"{c.session_id[:8]} #{c.seq} {when}{c.role}: "
+        room = max(30, app.console.width - len(place)) if app.console.is_terminal else 100
+        app.say(place + one_line(c.excerpt or c.text, room))
+    if len(told) > limit:
+        app.say(f"… {len(told) - limit} more: hivemind skills show NAME --json")
+
+
+@skills.command()
+@click.argument("name")
+@pass_app
+def edit(app: App, *, name: str) -> None:
+    """Edit a skill in $EDITOR.
+
+    What passes the gates becomes its next version, which Hivemind leaves alone from then on.
+    """
+    from hivemind.library import document, gates, lifecycle
+
+    with app.database() as database:
+        with database.read(app.workspace_id) as workspace:
+            skill = _find(workspace, name)
+            before = document.render(_current(workspace, skill).document)
+        after = click.edit(before, extension=".md")
+        if after is None or after == before:
+            app.say(f"{skill.name} is unchanged")
+            return
+        with database.write(app.workspace_id) as workspace:
+            held = _current(workspace, skill)
+            parsed = document.parse(after)
+            context = lifecycle.context_for(
+                workspace,
+                project_id=skill.project_id,
+                lesson_ids=held.lesson_ids,
+                skill_id=skill.skill_id,
+                person_authored=True,
+            )
+            findings = gates.check(parsed, context)
+            _tell(app, findings)
+            new = lifecycle.add_version(
+                workspace,
+                skill.skill_id,
+                parsed,
+                origin="person",
+                actor=app.person(),
+                author=app.person().partition(":")[2],
+                findings=findings,
+                reason="edited",
+            )
+        app.publish(database)
+    app.say(f"{new.name} is now version {new.version}, {new.state.value}")
+
+
+def _tell(app: App, findings: "Iterable[Finding]") -> None:
+    for finding in findings:
+        app.note(f"gate {finding.gate}: {finding.message}")
+
+
+def _decision(verb: str, to_state: SkillState, help_text: str) -> None:
+    @skills.command(verb, help=help_text)
+    @click.argument("name")
+    @click.option("--reason", default="", help="Why, for the ledger.")
+    @json_option
+    @pass_app
+    def command(app: App, *, name: str, reason: str, as_json: bool) -> None:
+        from hivemind.library import lifecycle
+
+        with app.database() as database:
+            with database.write(app.workspace_id) as workspace:
+                skill = _find(workspace, name)
+                new = lifecycle.decide(workspace, skill.skill_id, to_state, actor=app.person(), reason=reason)
+            app.publish(database)
+        _said(app, new, as_json=as_json)
+
+
+_decision("approve", SkillState.ACTIVE, "Approve a skill: it becomes active.")
+_decision("reject", SkillState.REJECTED, "Reject a skill: it loads nowhere, and stays away.")
+_decision("retire", SkillState.RETIRED, "Retire a skill: its files are removed.")
+
+
+@skills.command()
+@click.argument("name")
+@json_option
+@pass_app
+def undo(app: App, *, name: str, as_json: bool) -> None:
+    """Take back the last decision about a skill."""
+    from hivemind.library import lifecycle
+
+    with app.database() as database:
+        with database.write(app.workspace_id) as workspace:
+            skill = _find(workspace, name)
+            new = lifecycle.undo(workspace, skill.skill_id, actor=app.person())
+        app.publish(database)
+    _said(app, new, as_json=as_json)
+
+
+@skills.command()
+@click.argument("path", type=click.Path(exists=True))
+@json_option
+@pass_app
+def check(app: App, *, path: str, as_json: bool) -> None:
+    """Run the gates on a SKILL.md, or on all below a folder.
+
+    Exits 1 where one is refused.
+    """
+    root = Path(path)
+    files = [root] if root.is_file() else sorted(root.rglob("SKILL.md"))
+    if not files:
+        raise HivemindError(
+            "no-skill-files", f"no SKILL.md is below {path}", hint="name a SKILL.md or its folder"
+        )
+    results = {str(file): _judge(file) for file in files}
+    refused = {path: any(f.blocking for f in found) for path, found in results.items()}
+    if as_json:
+        emit(
+            [
+                {"path": path, "ok": not refused[path], "findings": [asdict(f) for f in found]}
+                for path, found in results.items()
+            ]
+        )
+    else:
+        for path, found in results.items():
+            app.say(f"{'refused' if refused[path] else 'ok     '} {path}")
+            for finding in found:
+                app.say(f"        {finding.gate}: {finding.message}")
+    if any(refused.values()):
+        raise click.exceptions.Exit(1)
+
+
+def _judge(file: Path) -> "list[Finding]":
+    from hivemind.domain.skills import Finding
+    from hivemind.library import document, gates
+
+    try:
+        read = document.inspect(file.read_bytes().decode("utf-8", "replace"))
+    except (HivemindError, OSError) as error:
+        return [Finding(gate="spec", message=str(error))]
+    context = gates.GateContext(person_authored=True, unknown_keys=read.unknown_keys)
+    return list(gates.check(read.document, context))
+
+
+def _find(workspace: "Workspace", name: str) -> "store.Skill":
+    from hivemind.capture.git import project_of
+    from hivemind.store import skills as store
+
+    try:
+        here = project_of(str(Path.cwd()))
+    except FileNotFoundError:  # the folder that the shell is in was deleted
+        here = None
+    return store.find(workspace, name, project_id=here.project_id if here else None)
+
+
+def _current(workspace: "Workspace", skill: "store.Skill") -> "store.Version":
+    from hivemind.store import skills as store
+
+    return store.version_of(workspace, skill.skill_id, version=skill.version)
+
+
+def _said(app: App, skill: "store.Skill", *, as_json: bool) -> None:
+    if as_json:
+        emit(asdict(skill))
+    else:
+        app.say(f"{skill.name} is now {skill.state.value}, version {skill.version}")

@@ -1,0 +1,158 @@
+"""`install` and `uninstall`: all agents found, or one."""
+
+from collections.abc import Iterable
+
+import click
+
+from hivemind.agents import files
+from hivemind.agents.base import Agent, FileChange
+from hivemind.agents.registry import AGENTS, by_name
+from hivemind.cli.app import App, pass_app
+from hivemind.errors import HivemindError
+
+dry_run_option = click.option(
+    "--dry-run", is_flag=True, help="Show the changes to your files as a diff; change nothing."
+)
+only_option = click.option(
+    "--only", metavar="A,B", help="Only these agents (" + ", ".join(a.name for a in AGENTS) + ")."
+)
+yes_option = click.option("--yes", is_flag=True, help="Accepted for scripts: nothing is asked anyway.")
+
+
+@click.command()
+@only_option
+@dry_run_option
+@yes_option
+@pass_app
+def install(app: App, *, only: str | None, dry_run: bool, yes: bool) -> None:  # noqa: ARG001
+    """Wire the agents found on this machine.
+
+    Adds Hivemind's hooks and MCP server to each agent's own settings. What else is in those files stays as it
+    is, byte for byte; `hivemind uninstall` takes the additions out again.
+    """
+    chosen = _chosen(only)
+    found = [agent for agent in chosen or AGENTS if agent.detect(app.machine)]
+    for agent in chosen:
+        if agent not in found:
+            raise HivemindError(
+                "agent-not-found",
+                f"{agent.title} was not found on this machine",
+                hint=f"install it first; to wire it all the same: hivemind {agent.name} install",
+            )
+    if not found:
+        raise HivemindError(
+            "agent-not-found",
+            "no supported agent was found on this machine",
+            hint="supported: " + ", ".join(a.title for a in AGENTS) + "; `hivemind demo` works without one",
+        )
+    _wire(app, found, dry_run=dry_run)
+
+
+@click.command()
+@only_option
+@dry_run_option
+@yes_option
+@click.option("--keep-skills", is_flag=True, help="Leave the skill files in the projects' folders.")
+@pass_app
+def uninstall(app: App, *, only: str | None, dry_run: bool, yes: bool, keep_skills: bool) -> None:  # noqa: ARG001
+    """Take the wiring out again, byte for byte.
+
+    Removes Hivemind's entries from each agent's settings and the skill files it wrote into projects. What was
+    stored stays in Hivemind's own folder, which the last line names.
+    """
+    _unwire(app, _chosen(only) or list(AGENTS), dry_run=dry_run)
+    if not keep_skills and not dry_run and not only and app.database_path.exists():
+        _unpublish(app)
+    if not dry_run:
+        app.note(f"What was stored stays in {app.data}; delete that folder to forget everything.")
+
+
+def _chosen(only: str | None) -> list[Agent]:
+    return [by_name(name.strip()) for name in only.split(",") if name.strip()] if only else []
+
+
+def _wire(app: App, agents: Iterable[Agent], *, dry_run: bool) -> None:
+    failed: HivemindError | None = None
+    for agent in agents:
+        try:
+            changes = agent.plan_install(app.machine, app.wiring)
+            _apply(app, changes, dry_run=dry_run)
+        except HivemindError as error:
+            app.note(f"{agent.title}: {error.message}")
+            failed = error
+            continue
+        if dry_run:
+            continue
+        if changes:
+            app.say(f"{agent.title}: wired ({_names(changes)})")
+        else:
+            app.say(f"{agent.title}: already wired, nothing changed")
+    if failed is not None:
+        raise failed
+    if not dry_run:
+        app.note(
+            "Start a new session in your agent; `hivemind status` shows what arrives, `uninstall` undoes it."
+        )
+
+
+def _unwire(app: App, agents: Iterable[Agent], *, dry_run: bool) -> None:
+    failed: HivemindError | None = None
+    for agent in agents:
+        try:
+            changes = agent.plan_uninstall(app.machine)
+            _apply(app, changes, dry_run=dry_run)
+        except HivemindError as error:
+            app.note(f"{agent.title}: {error.message}")
+            failed = error
+            continue
+        if not dry_run:
+            app.say(f"{agent.title}: " + (f"unwired ({_names(changes)})" if changes else "was not wired"))
+    if failed is not None:
+        raise failed
+
+
+def _unpublish(app: App) -> None:
+    from hivemind.library import publish
+
+    with app.database() as database:
+        report = publish.unpublish_all(database, workspace_id=app.workspace_id, person=app.person())
+    for path in report.removed:
+        app.say(f"removed {path}")
+    for problem in report.problems:
+        app.say(f"kept {problem.path}: {problem.message}")
+
+
+def _apply(app: App, changes: list[FileChange], *, dry_run: bool) -> None:
+    if dry_run:
+        app.verbatim(files.diff(changes) or "nothing to change")
+    else:
+        files.apply_changes(changes, backup_dir=app.data / "backups")
+
+
+def _names(changes: list[FileChange]) -> str:
+    return ", ".join(str(change.path) for change in changes if not change.internal)
+
+
+def _agent_group(name: str) -> click.Group:
+    agent = by_name(name)
+
+    @click.group(name=name, help=f"Wire or unwire {agent.title} alone.")
+    def group() -> None:
+        pass
+
+    @group.command("install", help=f"Wire {agent.title}.")
+    @dry_run_option
+    @pass_app
+    def install_one(app: App, *, dry_run: bool) -> None:
+        _wire(app, [agent], dry_run=dry_run)
+
+    @group.command("uninstall", help=f"Take the wiring out of {agent.title} again.")
+    @dry_run_option
+    @pass_app
+    def uninstall_one(app: App, *, dry_run: bool) -> None:
+        _unwire(app, [agent], dry_run=dry_run)
+
+    return group
+
+
+claude = _agent_group("claude")
