@@ -1,0 +1,98 @@
+"""Run the real `hivemind` command beside the real client, in the same isolated home."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass
+class Hivemind:
+    """Call `hivemind` as a user of `home` would; its data lie in `home` too."""
+
+    home: Path
+    config_dir: Path
+    env: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def data(self) -> Path:
+        """Give Hivemind's own folder."""
+        return self.home / "hivemind data"
+
+    def environment(self) -> dict[str, str]:
+        """Give the whole environment of a call."""
+        return {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.home),
+            "LANG": "C.UTF-8",
+            "CLAUDE_CONFIG_DIR": str(self.config_dir),
+            "HIVEMIND_HOME": str(self.data),
+            **self.env,
+        }
+
+    def run(
+        self, *arguments: str, check: bool = True, cwd: Path | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run the command to its end."""
+        done = subprocess.run(
+            [sys.executable, "-m", "hivemind", *arguments],
+            env=self.environment(),
+            cwd=cwd or self.home,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert not check or done.returncode == 0, (
+            f"hivemind {arguments}: {done.returncode}\n{done.stdout}{done.stderr}"
+        )
+        return done
+
+    def json(self, *arguments: str, cwd: Path | None = None) -> Any:
+        """Run a command that prints JSON."""
+        return json.loads(self.run(*arguments, "--json", cwd=cwd).stdout)
+
+    def sql(self, query: str) -> list[dict[str, Any]]:
+        """Query the database; nothing where there is none yet."""
+        if not (self.data / "hivemind.db").exists():
+            return []
+        done = self.run("sql", query, "--json", check=False)
+        return json.loads(done.stdout) if done.returncode == 0 else []
+
+    def wait_for(self, look: Callable[[], T], *, seconds: float = 30.0) -> T:
+        """Look again and again until there is something."""
+        end = time.monotonic() + seconds
+        while not (found := look()):
+            assert time.monotonic() < end, f"nothing came within {seconds} s; {self.log()}"
+            time.sleep(0.1)
+        return found
+
+    def log(self) -> str:
+        """Give what the worker and the hooks wrote about failures."""
+        names = ("worker.log", "hook-errors.jsonl")
+        return "\n".join((self.data / n).read_text() for n in names if (self.data / n).exists())
+
+    def worker_pid(self) -> int | None:
+        """Give the running worker's process id."""
+        return self.json("status")["worker"] or None
+
+    def kill_worker(self) -> None:
+        """Kill the worker as a crash would."""
+        if pid := self.worker_pid():
+            os.kill(pid, signal.SIGKILL)
+
+    def stop_worker(self) -> None:
+        """Ask the worker to end, and wait until it has."""
+        if pid := self.worker_pid():
+            os.kill(pid, signal.SIGTERM)
+            self.wait_for(lambda: self.worker_pid() is None)

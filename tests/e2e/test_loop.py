@@ -1,0 +1,247 @@
+"""The loop with the real Claude Code: capture, learn, inject; and what must hold when something breaks."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from .claude_code import ClaudeCode, Completed
+from .hivemind_cli import Hivemind
+from .scripted_model import ScriptedModel, call, say, shell
+
+pytestmark = pytest.mark.e2e
+
+FOREIGN = """{
+  // kept as it is
+  "hooks": {
+    "Stop": [ {"hooks": [ {"type": "command", "command": "echo foreign >> \\"$HOME/foreign.log\\""} ]} ]
+  },
+\t"unknownKey": 1.50,  "model": "claude-opus-5-5"
+}
+""".replace("  // kept as it is\n", "")
+
+
+@pytest.fixture
+def hivemind(claude_code: ClaudeCode) -> Iterator[Hivemind]:
+    """Give the command in the client's home, and leave no worker behind."""
+    claude_code.config_dir.mkdir(parents=True, exist_ok=True)
+    tool = Hivemind(claude_code.home, claude_code.config_dir)
+    claude_code.env["HIVEMIND_HOME"] = str(tool.data)
+    yield tool
+    if tool.data.exists():
+        tool.stop_worker()
+
+
+@pytest.fixture
+def trap(project: Path) -> Path:
+    """Put a command into the project that fails unless it is called the right way."""
+    script = project / "check"
+    script.write_text(
+        "#!/bin/sh\n"
+        'if [ "$1" = "--profile" ] && [ "$2" = "local" ]; then echo "12 passed"; exit 0; fi\n'
+        'echo "error: the option --profile is required (local or ci)" >&2\nexit 2\n'
+    )
+    script.chmod(0o755)
+    return project
+
+
+def play_trap(model: ScriptedModel) -> None:
+    """Let the agent try the failing call first and the working one next."""
+    model.when(
+        "(?i)test suite",
+        shell("./check test-suite", "I run the checks."),
+        shell("./check --profile local test-suite", "It wants a profile."),
+        say("All 12 tests pass."),
+    )
+
+
+def run(client: ClaudeCode, prompt: str, project: Path) -> Completed:
+    """Run one session and require that the client noticed nothing."""
+    done = client.run(prompt, cwd=project)
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def events(hivemind: Hivemind, session_id: str) -> list[dict[str, object]]:
+    """Give a session's events without usage, in order."""
+    return hivemind.sql(
+        f"select seq, kind, tool_name, status, exit_code, text from events "  # noqa: S608 - an id of our own run
+        f"where session_id = '{session_id}' and kind != 'usage' order by seq"
+    )
+
+
+def test_what_two_sessions_learnt_is_in_the_third_ones_request(
+    hivemind: Hivemind, claude_code: ClaudeCode, scripted_model: ScriptedModel, trap: Path
+) -> None:
+    """Two sessions fail and recover; a skill is mined; the third session's request holds it at the prompt."""
+    play_trap(scripted_model)
+    hivemind.run("install")
+    first = run(claude_code, "Please run the test suite and report.", trap)
+    ended = time.time()
+    hivemind.wait_for(
+        lambda: [e for e in events(hivemind, first.session_id) if e["text"] == "All 12 tests pass."]
+    )
+    lag_s = time.time() - ended
+    run(claude_code, "Does the test suite still pass?", trap)
+    (skill,) = hivemind.wait_for(lambda: hivemind.json("skills", "list"))
+    assert skill["state"] == "trial"
+    assert (trap / ".claude" / "skills" / skill["name"] / "SKILL.md").is_file()
+    third = run(claude_code, "Run the test suite again before I push.", trap)
+    request = next(r for r in scripted_model.turns if "before I push" in r.text)
+    assert "<hivemind-skills>" in request.text
+    assert "./check --profile local test-suite" in request.text
+    stored = events(hivemind, first.session_id)
+    assert [(e["kind"], e["status"], e["exit_code"]) for e in stored if e["kind"] == "tool_result"] == [
+        ("tool_result", "error", 2),
+        ("tool_result", "ok", 0),
+    ]
+    shown = hivemind.wait_for(
+        lambda: hivemind.sql(f"select channel from exposures where session_id = '{third.session_id}'")  # noqa: S608
+    )
+    assert shown == [{"channel": "prompt"}]
+    assert lag_s < 10, f"the turn was queryable after {lag_s:.1f} s"
+    assert hivemind.log() == ""
+
+
+def test_nothing_is_stored_with_capture_off(
+    hivemind: Hivemind, claude_code: ClaudeCode, scripted_model: ScriptedModel, trap: Path
+) -> None:
+    """HIVEMIND_CAPTURE=false stores nothing, starts nothing, and a later backfill respects it."""
+    play_trap(scripted_model)
+    hivemind.run("install")
+    claude_code.env["HIVEMIND_CAPTURE"] = "false"
+    done = run(claude_code, "Please run the test suite.", trap)
+    assert not (hivemind.data / "spool").exists()
+    assert not (hivemind.data / "hivemind.db").exists()
+    assert hivemind.worker_pid() is None
+    hivemind.run("backfill", check=False)
+    assert events(hivemind, done.session_id) == []
+
+
+def test_a_worker_killed_in_the_middle_loses_and_doubles_nothing(
+    hivemind: Hivemind, claude_code: ClaudeCode, scripted_model: ScriptedModel, trap: Path
+) -> None:
+    """With the worker killed again and again, every event is there exactly once at last."""
+    scripted_model.when("(?i)count", *(shell(f"echo step-{n}") for n in range(12)), say("Counted."))
+    hivemind.run("install")
+    run(claude_code, "Count once.", trap)
+    stop = threading.Event()
+
+    def kill() -> None:
+        lock = hivemind.data / "worker.lock"
+        while not stop.wait(0.3):
+            if lock.exists() and (pid := lock.read_text()).isdigit():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(int(pid), signal.SIGKILL)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    try:
+        sessions = [run(claude_code, f"Count {n}.", trap).session_id for n in range(3)]
+    finally:
+        stop.set()
+        killer.join()
+    sessions.append(run(claude_code, "Count a last time.", trap).session_id)
+    for session_id in sessions:
+        # A worker that was killed before it noted a transcript finds it by the spool that it left behind.
+        hivemind.wait_for(lambda s=session_id: [e for e in events(hivemind, s) if e["text"] == "Counted."])
+        stored = events(hivemind, session_id)
+        assert [e["text"] for e in stored if e["kind"] == "tool_result"] == [f"step-{n}" for n in range(12)]
+        assert sum(e["kind"] == "tool_call" for e in stored) == 12
+    doubled = hivemind.sql(
+        "select session_id, tool_call_id, kind, count(*) from events where tool_call_id != '' "
+        "group by 1, 2, 3 having count(*) > 1"
+    )
+    assert doubled == []
+
+
+def test_install_then_uninstall_leaves_settings_byte_identical(
+    hivemind: Hivemind, claude_code: ClaudeCode, scripted_model: ScriptedModel, trap: Path
+) -> None:
+    """A real session in between changes nothing about it, and the foreign hook fires all along."""
+    claude_code.settings.write_text(FOREIGN)
+    play_trap(scripted_model)
+    hivemind.run("install")
+    assert claude_code.settings.read_text() != FOREIGN
+    run(claude_code, "Please run the test suite.", trap)
+    assert (claude_code.home / "foreign.log").read_text() == "foreign\n"
+    hivemind.run("uninstall")
+    assert claude_code.settings.read_text() == FOREIGN
+
+
+def test_the_real_client_loads_a_skill_over_mcp(
+    hivemind: Hivemind, claude_code: ClaudeCode, scripted_model: ScriptedModel, trap: Path
+) -> None:
+    """The registered MCP server starts in the client, finds the skill and gives its text."""
+    play_trap(scripted_model)
+    hivemind.run("install")
+    run(claude_code, "Please run the test suite.", trap)
+    run(claude_code, "Does the test suite still pass?", trap)
+    (skill,) = hivemind.wait_for(lambda: hivemind.json("skills", "list"))
+    claude_code.env["ENABLE_TOOL_SEARCH"] = "false"
+    scripted_model.when(
+        "(?i)what did we learn",
+        call("mcp__hivemind__skills_search", {"query": "run the test suite"}),
+        call("mcp__hivemind__skills_load", {"name": skill["name"]}),
+        lambda request: say(request.last_result),
+    )
+    done = run(claude_code, "What did we learn here so far?", trap)
+    assert "./check --profile local test-suite" in done.result
+
+
+def _lock_database(hivemind: Hivemind) -> subprocess.Popen[bytes]:
+    code = (
+        "import sqlite3, sys, time; c = sqlite3.connect(sys.argv[1], isolation_level=None); "
+        "c.execute('BEGIN EXCLUSIVE'); print('locked', flush=True); time.sleep(60)"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, str(hivemind.data / "hivemind.db")], stdout=subprocess.PIPE
+    )
+    with process.stdout or pytest.fail("the locker has no output") as output:
+        assert output.readline() == b"locked\n"
+    return process
+
+
+@pytest.mark.parametrize("trouble", ["worker hung", "database locked", "disk full"])
+def test_a_session_in_trouble_ends_as_if_nothing_were_there(
+    hivemind: Hivemind, claude_code: ClaudeCode, scripted_model: ScriptedModel, trap: Path, trouble: str
+) -> None:
+    """With the worker hung, the database locked or the disk full the agent works on."""
+    play_trap(scripted_model)
+    hivemind.run("install")
+    run(claude_code, "Please run the test suite.", trap)
+    pid = hivemind.wait_for(hivemind.worker_pid)
+    hivemind.wait_for(lambda: hivemind.sql("select 1 from events where kind = 'assistant'"))
+    locker = None
+    if trouble == "worker hung":
+        os.kill(pid, signal.SIGSTOP)
+    elif trouble == "database locked":
+        locker = _lock_database(hivemind)
+    else:
+        # A file-size limit of zero makes every write fail, as a full disk does; the client itself is started
+        # without it, so only the hook is limited.
+        wrapper = claude_code.settings.read_text().replace('"command": "', '"command": "ulimit -f 0; ')
+        claude_code.settings.write_text(wrapper)
+    started = time.monotonic()
+    second = run(claude_code, "Run the test suite once more.", trap)
+    took_s = time.monotonic() - started
+    if trouble == "worker hung":
+        os.kill(pid, signal.SIGCONT)
+    if locker is not None:
+        locker.kill()
+        locker.wait()
+    assert second.result == "All 12 tests pass."
+    assert took_s < 30
+    if trouble != "disk full":
+        hivemind.wait_for(
+            lambda: [e for e in events(hivemind, second.session_id) if e["text"] == "All 12 tests pass."]
+        )
