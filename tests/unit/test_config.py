@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from hivemind import config
-from hivemind.capture import hook, layout
+from hivemind.capture import announce, layout
 from hivemind.config import SETTINGS, Settings
 from hivemind.errors import HivemindError
 
@@ -119,8 +119,8 @@ def test_nothing_is_excluded_by_default() -> None:
 def test_capture_is_turned_off_by_the_same_words_everywhere(value: str) -> None:
     """The hook, which reads the variable by itself, and the command line agree."""
     assert not config.environment({"HIVEMIND_CAPTURE": value, "HOME": "/h"}).capture
-    assert value.strip().lower() in hook.OFF
-    assert set(hook.OFF) == config.OFF
+    assert value.strip().lower() in announce.OFF
+    assert set(announce.OFF) == config.OFF
 
 
 @pytest.mark.parametrize("value", ["", "true", "1", "yes", "anything"])

@@ -21,7 +21,7 @@ from hooks import HOOK, SESSION, Data, is_our_worker, payload, wait_for
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hivemind.capture import hook, layout, plain_json
+from hivemind.capture import announce, layout, plain_json
 
 EVENTS = ("SessionStart", "UserPromptSubmit", "Stop", "SubagentStop", "PreCompact", "SessionEnd")
 
@@ -158,7 +158,7 @@ def test_stdin_that_never_ends_is_left_at_the_deadline(data: Data) -> None:
         os.close(reading)
         os.close(writing)
     assert ran.code == 0
-    assert hook.DEADLINE_S - 0.1 < ran.seconds < hook.DEADLINE_S + 2
+    assert announce.DEADLINE_S - 0.1 < ran.seconds < announce.DEADLINE_S + 2
 
 
 def test_with_its_output_closed_it_exits(data: Data) -> None:
@@ -190,7 +190,7 @@ def test_a_data_folder_in_trouble_is_no_failure(data: Data, trouble: str, event:
             os.mkfifo(data.path / "spool" / f"{SESSION}.jsonl")
     ran = data.hook(event, worker=trouble != "missing")
     assert (ran.code, ran.out, ran.err) == (0, "", "")
-    assert ran.seconds < hook.DEADLINE_S
+    assert ran.seconds < announce.DEADLINE_S
     if trouble == "missing":
         assert len(data.announcements()) == 1
 
@@ -404,7 +404,7 @@ def test_a_socket_in_a_folder_of_somebody_else_is_not_spoken_to(tmp_path: Path) 
 
 def test_the_record_of_failures_is_bounded(data: Data) -> None:
     """An agent that sends garbage for ever does not fill the disk."""
-    (data.path / "hook-errors.jsonl").write_bytes(b"{}\n" * hook.MAX_ERRORS_BYTES)
+    (data.path / "hook-errors.jsonl").write_bytes(b"{}\n" * announce.MAX_ERRORS_BYTES)
     size = (data.path / "hook-errors.jsonl").stat().st_size
     data.hook("Stop", b"garbage")
     assert (data.path / "hook-errors.jsonl").stat().st_size == size
