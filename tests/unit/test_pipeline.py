@@ -95,6 +95,21 @@ def test_the_demo_sessions_give_exactly_these_skills(database: Database) -> None
             assert not any(finding.blocking for finding in version.findings)
 
 
+def test_skills_are_found_by_what_people_asked_for(database: Database) -> None:
+    """A skill is indexed with the requests it came up in; checks are not: they are run whatever was asked."""
+    for path in agent.transcripts(DEMO):
+        store(database, path, final=True)
+    distill(database)
+    with database.read() as workspace:
+        asked = {
+            skill.topic: skills.version_of(workspace, skill.skill_id, version=skill.version).requests
+            for skill in skills.listed(workspace)
+        }
+    assert asked["checks"] == ""
+    assert "Write the migration" in asked["migrate"]
+    assert "The Python client has no method" in asked["rules"]
+
+
 def test_nothing_new_changes_nothing(database: Database, tmp_path: Path) -> None:
     """A second run mines nothing, and mining everything again makes no new version."""
     for day in (3, 4):

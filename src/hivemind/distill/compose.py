@@ -9,7 +9,8 @@ from hivemind.domain.lessons import Lesson
 #: Distinct sessions that must show a lesson nobody stated.
 MIN_SESSIONS = 2
 #: The checks of a project share one skill: they are run together and asked for together.
-CHECKS = frozenset({"test", "lint", "format", "typecheck", "build", "checks"})
+CHECKS_TOPIC = "checks"
+CHECKS = frozenset({"test", "lint", "format", "typecheck", "build", CHECKS_TOPIC})
 #: Sessions in which a project's commands were seen to work before they alone make a skill.
 MIN_COMMAND_SESSIONS = 3
 #: Sessions that must show an order of checks.
@@ -89,7 +90,7 @@ def drafts(lessons: Sequence[Lesson], *, project_id: str, project_name: str) -> 
 
 def group(topic: str) -> str:
     """Give the topic of the skill that lessons of a topic belong to."""
-    return "checks" if topic in CHECKS else topic
+    return CHECKS_TOPIC if topic in CHECKS else topic
 
 
 def _of(lessons: Iterable[Lesson], kind: str) -> list[Lesson]:

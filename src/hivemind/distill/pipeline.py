@@ -232,6 +232,9 @@ def _count(number: int, noun: str) -> str:
 
 
 def _requests(draft: compose.Draft) -> str:
+    """Give what people had asked for when the lessons came up; checks are run whatever was asked."""
+    if draft.topic == compose.CHECKS_TOPIC:
+        return ""
     asked = [e.excerpt for x in draft.lessons for e in x.evidence if e.role == "request"]
     distinct = list(dict.fromkeys(" ".join(a.split()) for a in asked))[:MAX_REQUESTS]
     return "\n".join(distinct)[:MAX_REQUESTS_CHARS]

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from hivemind.distill.session_view import Call, Prompt, SessionView
+from hivemind.distill.session_view import Call, Prompt, SessionView, Stream
 from hivemind.domain.lessons import Occurrence
 from hivemind.domain.skills import Evidence
 
@@ -61,10 +61,12 @@ def mine(view: SessionView) -> Iterator[Occurrence]:
             if isinstance(item, Call):
                 acted = True
             elif acted:
-                yield from _rules(item, stream.items[index + 1 :], view)
+                yield from _rules(item, stream, later=stream.items[index + 1 :], view=view)
 
 
-def _rules(prompt: Prompt, later: tuple[Prompt | Call, ...], view: SessionView) -> Iterator[Occurrence]:
+def _rules(
+    prompt: Prompt, stream: Stream, *, later: tuple[Prompt | Call, ...], view: SessionView
+) -> Iterator[Occurrence]:
     text = prompt.text.strip()
     if len(text) > MAX_PROMPT_CHARS or text.startswith("/"):
         return
@@ -82,6 +84,16 @@ def _rules(prompt: Prompt, later: tuple[Prompt | Call, ...], view: SessionView) 
                 session_id=view.session_id,
                 role="fix",
                 excerpt=followed.text[:200],
+            )
+        )
+    asked = stream.request_before(prompt.seq)
+    if asked is not None:
+        evidence.append(
+            Evidence(
+                event_id=asked.event_id,
+                session_id=view.session_id,
+                role="request",
+                excerpt=asked.text[:200],
             )
         )
     yield Occurrence(
