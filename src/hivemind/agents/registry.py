@@ -1,7 +1,7 @@
 """Every agent that Hivemind knows: one line each."""
 
-from hivemind.agents.claude import agent as claude
 from hivemind.agents.base import Agent
+from hivemind.agents.claude import agent as claude
 from hivemind.errors import HivemindError
 
 AGENTS: tuple[Agent, ...] = (claude,)

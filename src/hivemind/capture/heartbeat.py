@@ -9,6 +9,10 @@ from pathlib import Path
 
 from hivemind.capture.spool import Announcement
 
+#: What `hivemind doctor` calls its own sessions, and where they are noted: they say nothing about an agent.
+DOCTOR_SESSION = "hivemind-doctor-"
+DOCTOR = "doctor"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heard:
@@ -23,7 +27,12 @@ def write(data: Path, announced: Sequence[Announcement]) -> None:
     """Note the newest announcement of each agent; a full disk loses the note and nothing else."""
     heard = _read(data)
     for said in announced:
-        heard[said.agent] = {"moment": said.moment, "session_id": said.session_id, "at": said.at}
+        by_doctor = said.session_id.startswith(DOCTOR_SESSION)
+        heard[DOCTOR if by_doctor else said.agent] = {
+            "moment": said.moment,
+            "session_id": said.session_id,
+            "at": said.at,
+        }
     path = _path(data)
     temporary = path.with_suffix(".tmp")
     with suppress(OSError):

@@ -116,7 +116,7 @@ def _database(app: App) -> Iterator[Check]:
 def _hook_and_worker(app: App) -> Iterator[Check]:
     from hivemind.capture import heartbeat
 
-    session_id = f"hivemind-doctor-{uuid.uuid4()}"
+    session_id = f"{heartbeat.DOCTOR_SESSION}{uuid.uuid4()}"
     said = {
         "session_id": session_id,
         "cwd": str(app.environment.home),
@@ -154,7 +154,7 @@ def _hook_and_worker(app: App) -> Iterator[Check]:
     )
     end = time.monotonic() + WORKER_S
     while time.monotonic() < end:
-        heard = heartbeat.read(app.data).get("claude")
+        heard = heartbeat.read(app.data).get(heartbeat.DOCTOR)
         if heard is not None and heard.session_id == session_id:
             yield Check(
                 name="worker",

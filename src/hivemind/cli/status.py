@@ -33,7 +33,7 @@ def status(app: App, *, as_json: bool) -> None:
     )
     by_state = ", ".join(f"{n} {name}" for name, n in state["skills"].items())
     app.say(f"skills: {by_state or 'none yet'}; shown to agents {count(state['exposures'], 'time')}")
-    if state["spool_bytes"]:
+    if state["spool_bytes"] and not worker:  # a running worker keeps what it has read for a minute
         app.say(f"spool: {bytes_text(state['spool_bytes'])} waiting for the worker")
     if state["problems"]:
         app.say(f"problems: {state['problems']}; see `hivemind doctor`")

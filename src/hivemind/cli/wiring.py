@@ -1,5 +1,7 @@
 """`install` and `uninstall`: all agents found, or one."""
 
+import os
+import signal
 from collections.abc import Iterable
 
 import click
@@ -63,6 +65,8 @@ def uninstall(app: App, *, only: str | None, dry_run: bool, yes: bool, keep_skil
     _unwire(app, _chosen(only) or list(AGENTS), dry_run=dry_run)
     if not keep_skills and not dry_run and not only and app.database_path.exists():
         _unpublish(app)
+    if not dry_run and not only:
+        _stop_worker(app)
     if not dry_run:
         app.note(f"What was stored stays in {app.data}; delete that folder to forget everything.")
 
@@ -120,6 +124,16 @@ def _unpublish(app: App) -> None:
         app.say(f"removed {path}")
     for problem in report.problems:
         app.say(f"kept {problem.path}: {problem.message}")
+
+
+def _stop_worker(app: App) -> None:
+    from contextlib import suppress
+
+    from hivemind.worker.lock import WorkerLock
+
+    if pid := WorkerLock(app.data).holder():
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGTERM)
 
 
 def _apply(app: App, changes: list[FileChange], *, dry_run: bool) -> None:

@@ -24,7 +24,7 @@ TIMEOUTS: Final = {
     "PreCompact": 5,
 }
 
-_REINSTALL: Final = f"Run `hivemind install {NAME}`."
+_REINSTALL: Final = f"Run `hivemind {NAME} install`."
 _SERVER_ARGS: Final = ["-P", "-m", "hivemind", "mcp"]
 
 

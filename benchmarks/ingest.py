@@ -1,0 +1,139 @@
+"""Measure ingestion over real Claude Code transcripts: counts, speed on one core, memory, size.
+
+`python -m benchmarks.ingest --data FOLDER [--json]`; FOLDER holds sessions/index.jsonl, with the counts to
+compare, and the transcripts that it names under sessions/. The measured process reads plain files, as agents
+write them; compressed ones are unpacked before the clock starts.
+"""
+
+import gzip
+import json
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from benchmarks.command import Figures, run
+
+INDEX = "sessions/index.jsonl"
+FORMAT = "claude_code"
+
+
+def measure(folder: Path) -> Figures:
+    """Ingest every transcript of the index in a process of its own, and compare what it counted."""
+    rows = [json.loads(line) for line in (folder / INDEX).read_text().splitlines()]
+    rows = [row for row in rows if row["format"] == FORMAT]
+    with tempfile.TemporaryDirectory(prefix="hivemind-bench-") as name:
+        work = Path(name)
+        paths = {_unpack(folder / "sessions" / row["file"], work / "projects"): row for row in rows}
+        done = _measured(work)
+        database = sum(p.stat().st_size for p in (work / "data").glob("hivemind.db*"))
+        size = sum(path.stat().st_size for path in paths)
+    wrong = [d["path"] for d in done["sessions"] if _differs(d, paths[Path(d["path"])])]
+    slowest = sorted(done["sessions"], key=lambda d: -d["seconds"])[:3]
+    return {
+        "transcripts": len(rows),
+        "transcripts_with_other_counts": len(wrong) + len(rows) - len(done["sessions"]),
+        "lines": sum(d["lines"] for d in done["sessions"]),
+        "tool_calls": sum(d["tool_calls"] for d in done["sessions"]),
+        "tool_results": sum(d["tool_results"] for d in done["sessions"]),
+        "events": done["events"],
+        "mb": size / 1e6,
+        "seconds": done["seconds"],
+        "cpu_seconds": done["cpu_seconds"],
+        "mb_per_s": size / 1e6 / done["cpu_seconds"],
+        "peak_memory_mb": done["peak_memory_mb"],
+        "database_mb_per_transcript_mb": database / size,
+        "seconds_when_nothing_is_new": done["again_seconds"],
+        "slowest": "; ".join(
+            f"{Path(d['path']).stem[:8]} {d['seconds']:.2f} s, {d['bytes_read'] / 1e6:.1f} MB"
+            for d in slowest
+        ),
+        "different": "; ".join(wrong),
+    }
+
+
+def _unpack(path: Path, folder: Path) -> Path:
+    target = folder / path.parent.name / path.name.removesuffix(".gz")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as source,
+        target.open("wb") as copy,
+    ):
+        shutil.copyfileobj(source, copy)
+    return target
+
+
+def _differs(done: dict[str, Any], row: dict[str, Any]) -> bool:
+    flags = row["flags"]
+    wanted = (row["lines"], row["bad_lines"], flags.get("tool_use", 0), flags.get("tool_result", 0))
+    counted = (done["lines"], done["bad_lines"], done["tool_calls"], done["tool_results"])
+    return counted != wanted or done["tool_errors"] != flags.get("tool_error", 0)
+
+
+def _measured(work: Path) -> dict[str, Any]:
+    command = [sys.executable, "-m", "benchmarks.ingest", "--measured", str(work)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"the measured process failed:\n{done.stderr}")
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def _ingest_all(work: Path) -> dict[str, Any]:
+    """Run in the measured process: on one core, with nothing else in its memory."""
+    from hivemind.agents.registry import by_name
+    from hivemind.capture import ingest
+    from hivemind.capture.redaction import Redactor
+    from hivemind.store.database import open_database
+
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    agent = by_name("claude")
+    database = open_database(work / "data" / "hivemind.db")
+    redactor = Redactor()
+    sessions = []
+    started, cpu = time.perf_counter(), time.process_time()
+    for path in agent.transcripts(work / "projects"):
+        began = time.perf_counter()
+        done = ingest.ingest(
+            database, path, agent=agent, workspace_id="default", redactor=redactor, final=True
+        )
+        names = (
+            "path",
+            "lines",
+            "bad_lines",
+            "bytes_read",
+            "tool_calls",
+            "tool_results",
+            "tool_errors",
+            "events",
+        )
+        sessions.append(
+            {name: getattr(done, name) for name in names} | {"seconds": time.perf_counter() - began}
+        )
+    seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - cpu
+    again = time.perf_counter()
+    for path in agent.transcripts(work / "projects"):
+        ingest.ingest(database, path, agent=agent, workspace_id="default", redactor=redactor, final=True)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
+    database.close()
+    return {
+        "sessions": sessions,
+        "events": sum(s["events"] for s in sessions),
+        "seconds": seconds,
+        "cpu_seconds": cpu_seconds,
+        "again_seconds": time.perf_counter() - again,
+        "peak_memory_mb": peak,
+    }
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--measured"]:
+        print(json.dumps(_ingest_all(Path(sys.argv[2]))))
+    else:
+        sys.exit(run("ingest", measure, needs=[INDEX]))
