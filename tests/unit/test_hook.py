@@ -21,7 +21,8 @@ from hooks import HOOK, SESSION, Data, is_our_worker, payload, wait_for
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hivemind.capture import announce, layout, plain_json
+from hivemind.capture import announce, layout
+from hivemind.domain import plain_json
 
 EVENTS = ("SessionStart", "UserPromptSubmit", "Stop", "SubagentStop", "PreCompact", "SessionEnd")
 
@@ -267,6 +268,11 @@ def _answer_nothing(client: socket.socket) -> None:
     client.sendall(b"{}\n")
 
 
+def _answer_with_context(client: socket.socket) -> None:
+    client.recv(1 << 16)
+    client.sendall(b'{"context": "a \\"skill\\" \\u2603", "notice": "learnt"}\n')
+
+
 def _flood(client: socket.socket) -> None:
     while True:
         client.sendall(b"x" * (1 << 20))
@@ -353,6 +359,20 @@ def test_thirty_two_hooks_at_once_start_one_worker(data: Data) -> None:
     assert len(running) == 1
     assert len(data.announcements()) == 32
     assert data.errors() == []
+
+
+@pytest.mark.parametrize("event", ["UserPromptSubmit", "SessionStart"])
+def test_what_the_worker_answers_reaches_the_agent(data: Data, event: str) -> None:
+    """The context goes to the model and the notice to the person, in the client's own format."""
+    server = _serve(data.path / "worker.sock", _answer_with_context)
+    try:
+        ran = data.hook(event)
+    finally:
+        server.close()
+    assert json.loads(ran.out) == {
+        "hookSpecificOutput": {"hookEventName": event, "additionalContext": 'a "skill" \u2603'},
+        "systemMessage": "learnt",
+    }
 
 
 def test_the_worker_outlives_the_agents_process_group(data: Data) -> None:
@@ -449,7 +469,7 @@ def test_the_hook_imports_the_standard_library_only(data: Data, event: str) -> N
 @pytest.mark.parametrize("event", EVENTS)
 def test_a_hook_that_finds_a_worker_imports_none_of_the_costly_modules(data: Data, event: str) -> None:
     """Each of these costs more than the hook itself; `json` alone brings `re` and `enum`."""
-    server = _serve(data.path / "worker.sock", _answer_nothing)
+    server = _serve(data.path / "worker.sock", _answer_with_context)
     try:
         found = _imported(data, event)
     finally:

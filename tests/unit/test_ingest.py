@@ -428,13 +428,14 @@ def test_usage_is_counted_once_with_the_largest_output(database: Database, trans
         }
         return lines(record("assistant", message=message))
 
-    for content in (part(3) + part(41) + part(8), part(60), part(7)):
+    for content, expected in ((part(3) + part(41) + part(8), 41), (part(60), 60), (part(7), 60)):
         with transcript.open("ab") as stream:
             stream.write(content)
         store(database, transcript)
-    assert rows(
-        database, "SELECT message_id, input_tokens, output_tokens FROM events WHERE kind = 'usage'"
-    ) == [("msg_1", 5, 60)]
+        found = rows(
+            database, "SELECT message_id, input_tokens, output_tokens FROM events WHERE kind = 'usage'"
+        )
+        assert found == [("msg_1", 5, expected)]
 
 
 def test_secrets_do_not_enter_the_database(database: Database, transcript: Path, tmp_path: Path) -> None:

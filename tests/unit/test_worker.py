@@ -286,6 +286,22 @@ def test_what_the_settings_keep_out_is_not_stored(data: Data, transcript: Path, 
     assert rows(database(data), "SELECT * FROM problems") == []
 
 
+def test_what_was_said_while_the_settings_had_capture_off_stays_unsaid(data: Data, transcript: Path) -> None:
+    """Turned on again, capture goes on with other sessions, and not with those that ran meanwhile."""
+    (data.path / "config.toml").write_text("[capture]\nenabled = false\n")
+    transcript.write_bytes(lines(prompt("hidden")))
+    up(data)
+    data.hook("Stop", payload("Stop", transcript_path=str(transcript)))
+    wait_for(lambda: list((data.path / "not-captured").glob("*")))
+    (data.path / "config.toml").write_text("")
+    time.sleep(0.5)
+    other = transcript.with_name("other.jsonl")
+    other.write_bytes(lines(prompt("open", session="o")))
+    data.hook("Stop", payload("Stop", transcript_path=str(transcript)))
+    data.hook("Stop", payload("Stop", session_id="o", transcript_path=str(other)))
+    wait_for(lambda: stored(data) == ["open"])
+
+
 def test_a_session_with_capture_off_is_not_taken_up_later(data: Data, transcript: Path) -> None:
     """A known session that goes on under HIVEMIND_CAPTURE=false stays as it was, for a new worker, too."""
     transcript.write_bytes(lines(prompt("one")))

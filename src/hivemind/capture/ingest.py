@@ -140,6 +140,7 @@ class _Reader:
     excludes: Callable[[str], bool] | None
     final: bool
     began: bool = False  #: the session's first folder is known, and none that is excluded
+    facts: tuple[SessionFacts, SessionFacts] | None = None  #: the last line's, as they came and cleaned
 
     def batches(self, file: TranscriptFile, *, start: int) -> Iterator[_Batch]:
         """Yield what is to be stored together."""
@@ -168,12 +169,17 @@ class _Reader:
             return
         result = self.agent.read_line(record, line=line, state=self.state)
         if result.facts is not None:
-            facts = _clean(result.facts)
+            facts = self._clean(result.facts)
             if facts.cwd and self._leaves_out(facts.cwd):
                 return
             batch.facts = _merge(batch.facts, facts)
         batch.said.update(_checksum(e.text) for e in result.events if e.kind is EventKind.ASSISTANT)
         batch.events.extend(redact(event, self.redactor) for event in result.events)
+
+    def _clean(self, facts: SessionFacts) -> SessionFacts:
+        if self.facts is None or self.facts[0] != facts:
+            self.facts = (facts, _clean(facts))
+        return self.facts[1]
 
     def _leaves_out(self, cwd: str) -> bool:
         excluded = self.excludes is not None and self.excludes(cwd)
@@ -198,7 +204,7 @@ def _checksum(text: str) -> int:
 
 
 def _merge(held: SessionFacts | None, new: SessionFacts) -> SessionFacts:
-    if held is None:
+    if held is None or held is new:
         return new
     # The folder that a session began in names its project; branch and version may change on the way.
     return replace(
@@ -211,17 +217,20 @@ def _merge(held: SessionFacts | None, new: SessionFacts) -> SessionFacts:
 
 def redact(event: Event, redactor: Redactor) -> sessions.RedactedEvent:
     """Replace the secrets in an event's texts, and shorten what is too long to keep."""
-    text = redactor.redact(storable(_shorten(event.text)))
+    text, found = event.text, 0
     data: Any = {}
-    found = 0
+    if text:
+        redacted = redactor.redact(storable(_shorten(text)))
+        text, found = redacted.text, redacted.count
     if event.data:
-        data, found = redactor.redact_value(_flat(event.data))
+        data, in_data = redactor.redact_value(_flat(event.data))
+        found += in_data
     usage = event.usage
     if usage is not None:
         usage = replace(usage, message_id=_name(usage.message_id))
     cleaned = replace(
         event,
-        text=text.text,
+        text=text,
         data=data,
         agent_id=_name(event.agent_id),
         tool_name=_name(event.tool_name),
@@ -229,7 +238,7 @@ def redact(event: Event, redactor: Redactor) -> sessions.RedactedEvent:
         request_model=_name(event.request_model),
         usage=usage,
     )
-    return sessions.RedactedEvent(event=cleaned, redactions=text.count + found)
+    return sessions.RedactedEvent(event=cleaned, redactions=found)
 
 
 def _name(text: str) -> str:

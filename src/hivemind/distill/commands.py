@@ -121,7 +121,7 @@ class Step:
     @property
     def program(self) -> str:
         """Give the program's name without its folder."""
-        return self.words[0].rsplit("/", 1)[-1] if self.words else ""
+        return (self.words[0].rstrip("/").rsplit("/", 1)[-1] or self.words[0]) if self.words else ""
 
     @property
     def text(self) -> str:

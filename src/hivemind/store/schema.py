@@ -15,6 +15,11 @@ from sqlalchemy.types import TypeDecorator
 metadata = MetaData()
 
 
+def utc_text(value: datetime) -> str:
+    """Write an aware time as SQLite keeps it: ISO 8601 in UTC, to the millisecond."""
+    return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 class UtcTime(TypeDecorator[datetime]):
     """Store an aware time: `timestamptz` on PostgreSQL, ISO 8601 text in UTC, which sorts, on SQLite."""
 
@@ -36,7 +41,7 @@ class UtcTime(TypeDecorator[datetime]):
         value = value.astimezone(UTC)
         if dialect.name == "postgresql":
             return value
-        return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return utc_text(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002
         """Read a time."""

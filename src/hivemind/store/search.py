@@ -117,7 +117,8 @@ def index_skill(workspace: Workspace, entry: SkillEntry) -> None:
         (workspace.workspace_id, entry.skill_id),
     )
     connection.exec_driver_sql(
-        "INSERT INTO skills_search (rowid, workspace_id, skill_id, project_id, name, description, requests, body) "
+        "INSERT INTO skills_search "
+        "(rowid, workspace_id, skill_id, project_id, name, description, requests, body) "
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (
             _skill_document(workspace, entry.skill_id),

@@ -12,7 +12,7 @@ from sqlalchemy.dialects.sqlite import insert
 from hivemind.domain.events import Event, EventKind, ResultStatus, SessionFacts, event_id
 from hivemind.domain.projects import project_id
 from hivemind.errors import HivemindError
-from hivemind.store import schema, search
+from hivemind.store import bulk, schema, search
 from hivemind.store.database import Workspace
 
 #: Bound parameters of one statement; SQLite before 3.32 allows 999.
@@ -194,7 +194,7 @@ def _insert(
     for seq, (key, e) in enumerate(fresh.items(), start=first_seq):
         rows.append(_row(workspace.workspace_id, session_id, key=key, seq=seq, e=e))
         documents.append((key, indexed_text(e.event.text, e.event.data)))
-    workspace.execute(schema.events.insert(), rows)
+    bulk.append(workspace, schema.events, rows)
     search.index_events(workspace, documents)
 
 

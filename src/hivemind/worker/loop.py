@@ -209,12 +209,16 @@ class Worker:
         """Say whether a session was run with capture off, and is never stored."""
         return (Path(layout.skipped_dir(str(self.data))) / layout.session_file(session_id)).exists()
 
+    def _skip(self, session_id: str) -> None:
+        # As the hook does for HIVEMIND_CAPTURE=false: once on again, capture must not take it up.
+        path = Path(layout.skipped_dir(str(self.data))) / layout.session_file(session_id)
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        path.touch(mode=0o600)
+
     def _note(self, said: Announcement) -> None:
-        if (
-            not self.settings.capture_enabled
-            or self.settings.excludes(said.cwd)
-            or self._skipped(said.session_id)
-        ):
+        if not self.settings.capture_enabled:
+            self._skip(said.session_id)
+        if self._skipped(said.session_id) or self.settings.excludes(said.cwd):
             return
         try:
             agent = registry.by_name(said.agent)

@@ -3,6 +3,8 @@
 Shapes were recorded from 2.1.197 and 2.1.330 (November 2026).
 """
 
+from hivemind.domain import plain_json
+
 #: What each hooked event means to Hivemind.
 MOMENTS = {
     "SessionStart": "start",
@@ -44,8 +46,4 @@ def output(event, *, context, notice):  # type: ignore[no-untyped-def]
         }
     if notice:
         answer["systemMessage"] = notice
-    if not answer:
-        return ""
-    import json  # costs the hook as much as all the rest, and is seldom needed
-
-    return json.dumps(answer)
+    return plain_json.dumps(answer) if answer else ""

@@ -1,7 +1,4 @@
-"""JSON for the hook: the C parser below `json`, whose Python part imports `re` and doubles the hook's time.
-
-Nested values are read; what is written is flat.
-"""
+"""JSON for the hook: the C parser below `json`, whose Python part imports `re` and doubles its time."""
 
 try:
     from _json import encode_basestring_ascii as _quoted
@@ -39,18 +36,19 @@ def loads(content: bytes):  # type: ignore[no-untyped-def]
 
 
 def dumps(values: dict) -> str:  # type: ignore[type-arg]
-    """Write a flat object as one ASCII line; a value that is no text and no number becomes null."""
+    """Write an object as one ASCII line; a value that is no text, number or object becomes null."""
     if _make_scanner is None:
         import json
 
-        plain = {k: v if isinstance(v, (str, bool, int, float)) else None for k, v in values.items()}
-        return json.dumps(plain)
+        return json.dumps(values)
     return "{" + ", ".join(f"{_quoted(key)}: {_value(value)}" for key, value in values.items()) + "}"
 
 
 def _value(value) -> str:  # type: ignore[no-untyped-def]
     if isinstance(value, str):
         return _quoted(value)
+    if isinstance(value, dict):
+        return dumps(value)
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, (int, float)) and abs(value) < 1e300:
