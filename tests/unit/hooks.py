@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -12,6 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
+
+from claude_records import texts
 
 from hivemind.capture import hook, layout
 
@@ -31,6 +34,18 @@ class Data:
     def environment(self, **more: str) -> dict[str, str]:
         """Give the whole environment of a hook or worker."""
         return {"PATH": os.environ["PATH"], "HOME": str(self.home), "LANG": "C.UTF-8", **more}
+
+    @property
+    def database(self) -> Path:
+        """Name the worker's database."""
+        return Path(layout.database(str(self.path)))
+
+    def stored(self) -> list[str]:
+        """Give the texts of the stored events; none while the database is missing or being made."""
+        try:
+            return texts(self.database)
+        except sqlite3.Error:
+            return []
 
     def hook(
         self,

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -25,16 +25,6 @@ from hivemind.capture import announce, layout
 from hivemind.domain import plain_json
 
 EVENTS = ("SessionStart", "UserPromptSubmit", "Stop", "SubagentStop", "PreCompact", "SessionEnd")
-
-
-@pytest.fixture
-def data(tmp_path: Path) -> Iterator[Data]:
-    """Make a data folder, and leave no worker behind."""
-    path = tmp_path / "data"
-    path.mkdir(mode=0o700)
-    found = Data(path, tmp_path)
-    yield found
-    found.end()
 
 
 @pytest.mark.parametrize("event", EVENTS)

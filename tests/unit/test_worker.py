@@ -7,46 +7,16 @@ import signal
 import socket
 import stat
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from claude_records import answer, assert_consistent, lines, prompt, rows, texts, turns
+from claude_records import answer, assert_consistent, lines, prompt, rows, turns
 from hooks import SESSION, Data, payload, wait_for
 
 from hivemind.capture import layout
 
 LIMIT_S = 2.0  # of the promise: a turn's events are there so soon after they are written
-
-
-@pytest.fixture
-def data(tmp_path: Path) -> Iterator[Data]:
-    """Make a data folder, and leave no worker behind."""
-    path = tmp_path / "data"
-    path.mkdir(mode=0o700)
-    found = Data(path, tmp_path)
-    yield found
-    found.end()
-
-
-@pytest.fixture
-def transcript(tmp_path: Path) -> Path:
-    """Name a transcript that a test writes."""
-    return tmp_path / f"{SESSION}.jsonl"
-
-
-def database(data: Data) -> Path:
-    """Name the worker's database."""
-    return Path(layout.database(str(data.path)))
-
-
-def stored(data: Data) -> list[str]:
-    """Give the texts of the stored events; none while there is no database."""
-    try:
-        return texts(database(data))
-    except Exception:  # noqa: BLE001 - made at this very moment
-        return []
 
 
 def up(data: Data, **env: str) -> Any:
@@ -75,14 +45,14 @@ def test_a_turn_is_stored_soon_after_its_hook(data: Data, transcript: Path) -> N
     data.hook(
         "Stop", payload("Stop", transcript_path=str(transcript), last_assistant_message="two"), worker=True
     )
-    wait_for(lambda: stored(data) == ["one", "two"])
+    wait_for(lambda: data.stored() == ["one", "two"])
     with transcript.open("ab") as stream:
         stream.write(lines(answer("three")))
     started = time.monotonic()
     data.hook(
         "Stop", payload("Stop", transcript_path=str(transcript), last_assistant_message="three"), worker=True
     )
-    wait_for(lambda: stored(data) == ["one", "two", "three"])
+    wait_for(lambda: data.stored() == ["one", "two", "three"])
     assert time.monotonic() - started < LIMIT_S
     assert (data.path / "worker.log").read_text() == ""
 
@@ -101,7 +71,7 @@ def test_an_answer_that_is_written_after_its_hook_is_waited_for(
     with transcript.open("ab") as stream:
         stream.write(lines(*([] if exists else [prompt("one")]), answer(" late")))
     written = time.monotonic()
-    wait_for(lambda: stored(data) == ["one", " late"])
+    wait_for(lambda: data.stored() == ["one", " late"])
     assert time.monotonic() - written < LIMIT_S
 
 
@@ -113,8 +83,8 @@ def test_a_subagents_events_belong_to_its_session(data: Data, transcript: Path) 
     transcript.write_bytes(lines(prompt("one"), answer("two")))
     up(data)
     data.hook("Stop", payload("Stop", transcript_path=str(transcript), last_assistant_message="two"))
-    wait_for(lambda: len(stored(data)) == 3)
-    assert rows(database(data), "SELECT DISTINCT session_id FROM events") == [(SESSION,)]
+    wait_for(lambda: len(data.stored()) == 3)
+    assert rows(data.database, "SELECT DISTINCT session_id FROM events") == [(SESSION,)]
 
 
 def test_thirty_two_sessions_at_once_are_stored(data: Data, tmp_path: Path) -> None:
@@ -139,11 +109,11 @@ def test_thirty_two_sessions_at_once_are_stored(data: Data, tmp_path: Path) -> N
                 + "\n"
             )
     up(data)
-    wait_for(lambda: len(stored(data)) == 32 * 80)
-    assert rows(database(data), "SELECT count(*), min(next_seq), max(next_seq) FROM sessions") == [
+    wait_for(lambda: len(data.stored()) == 32 * 80)
+    assert rows(data.database, "SELECT count(*), min(next_seq), max(next_seq) FROM sessions") == [
         (32, 100, 100)
     ]
-    assert_consistent(database(data))
+    assert_consistent(data.database)
 
 
 def test_a_second_worker_leaves(data: Data) -> None:
@@ -164,7 +134,7 @@ def test_an_idle_worker_leaves_and_takes_its_socket_along(data: Data, transcript
     assert not data.worker_is_up()
     transcript.write_bytes(lines(prompt("one")))
     data.hook("Stop", payload("Stop", transcript_path=str(transcript)), worker=True)
-    wait_for(lambda: stored(data) == ["one"])
+    wait_for(lambda: data.stored() == ["one"])
 
 
 @pytest.mark.parametrize("name", [signal.SIGTERM, signal.SIGINT])
@@ -199,7 +169,7 @@ def test_a_long_data_path_has_a_socket_too(tmp_path: Path, transcript: Path) -> 
         assert stat.S_IMODE(place.parent.stat().st_mode) == 0o700
         transcript.write_bytes(lines(prompt("one")))
         data.hook("Stop", payload("Stop", transcript_path=str(transcript)), worker=True)
-        wait_for(lambda: stored(data) == ["one"], seconds=LIMIT_S + 1)
+        wait_for(lambda: data.stored() == ["one"], seconds=LIMIT_S + 1)
         assert not (path / "worker.starting").exists()
     finally:
         data.end()
@@ -230,7 +200,7 @@ def test_no_request_harms_the_worker(data: Data, transcript: Path, raw: bytes) -
     assert json.loads(ask(data, {"op": "ping"})) == {"pid": worker.pid}
     transcript.write_bytes(lines(prompt("one")))
     data.hook("Stop", payload("Stop", transcript_path=str(transcript)))
-    wait_for(lambda: stored(data) == ["one"])
+    wait_for(lambda: data.stored() == ["one"])
     worker.terminate()
     assert worker.wait(10) == 0
     assert worker.stderr.read() == b""
@@ -264,7 +234,7 @@ def test_an_agent_that_is_not_known_is_reported(data: Data) -> None:
     (data.path / "spool" / "s.jsonl").write_text((json.dumps(said) + "\n") * 3)
     up(data)
     expected = [("hook", "agent-unknown", 3)]
-    wait_for(lambda: rows(database(data), "SELECT source, slug, count FROM problems") == expected)
+    wait_for(lambda: rows(data.database, "SELECT source, slug, count FROM problems") == expected)
 
 
 @pytest.mark.parametrize("setting", ["[capture]\nexclude = ['{folder}']\n", "[capture]\nenabled = false\n"])
@@ -280,10 +250,10 @@ def test_what_the_settings_keep_out_is_not_stored(data: Data, transcript: Path, 
     other.write_bytes(lines(prompt("open", session="o", cwd="/home/dev/open")))
     data.hook("Stop", payload("Stop", session_id="o", transcript_path=str(other), cwd="/home/dev/open"))
     if "exclude" in setting:
-        wait_for(lambda: stored(data) == ["open"])
+        wait_for(lambda: data.stored() == ["open"])
     time.sleep(0.5)
-    assert "hidden" not in stored(data)
-    assert rows(database(data), "SELECT * FROM problems") == []
+    assert "hidden" not in data.stored()
+    assert rows(data.database, "SELECT * FROM problems") == []
 
 
 def test_what_was_said_while_the_settings_had_capture_off_stays_unsaid(data: Data, transcript: Path) -> None:
@@ -299,7 +269,7 @@ def test_what_was_said_while_the_settings_had_capture_off_stays_unsaid(data: Dat
     other.write_bytes(lines(prompt("open", session="o")))
     data.hook("Stop", payload("Stop", transcript_path=str(transcript)))
     data.hook("Stop", payload("Stop", session_id="o", transcript_path=str(other)))
-    wait_for(lambda: stored(data) == ["open"])
+    wait_for(lambda: data.stored() == ["open"])
 
 
 def test_a_session_with_capture_off_is_not_taken_up_later(data: Data, transcript: Path) -> None:
@@ -307,7 +277,7 @@ def test_a_session_with_capture_off_is_not_taken_up_later(data: Data, transcript
     transcript.write_bytes(lines(prompt("one")))
     worker = up(data)
     data.hook("Stop", payload("Stop", transcript_path=str(transcript)))
-    wait_for(lambda: stored(data) == ["one"])
+    wait_for(lambda: data.stored() == ["one"])
     worker.kill()
     worker.wait()
     data.hook("SessionStart", env={"HIVEMIND_CAPTURE": "false"})
@@ -315,7 +285,7 @@ def test_a_session_with_capture_off_is_not_taken_up_later(data: Data, transcript
         stream.write(lines(prompt("hidden")))
     up(data)
     time.sleep(1.5)
-    assert stored(data) == ["one"]
+    assert data.stored() == ["one"]
 
 
 def test_growth_that_nobody_announced_is_taken_up_at_the_next_start(data: Data, transcript: Path) -> None:
@@ -323,13 +293,13 @@ def test_growth_that_nobody_announced_is_taken_up_at_the_next_start(data: Data, 
     transcript.write_bytes(lines(prompt("one")))
     worker = up(data)
     data.hook("Stop", payload("Stop", transcript_path=str(transcript)))
-    wait_for(lambda: stored(data) == ["one"])
+    wait_for(lambda: data.stored() == ["one"])
     worker.kill()
     worker.wait()
     with transcript.open("ab") as stream:
         stream.write(lines(prompt("two")))
     up(data)
-    wait_for(lambda: stored(data) == ["one", "two"])
+    wait_for(lambda: data.stored() == ["one", "two"])
 
 
 def test_the_end_of_a_session_that_was_never_seen_is_nothing(data: Data) -> None:
@@ -338,9 +308,9 @@ def test_the_end_of_a_session_that_was_never_seen_is_nothing(data: Data) -> None
     data.hook("SessionEnd", payload("SessionEnd", transcript_path="/nowhere/none.jsonl"))
     wait_for(lambda: (data.path / "last-heard.json").exists())
     time.sleep(1.5)
-    assert rows(
-        database(data), "SELECT (SELECT count(*) FROM sessions), (SELECT count(*) FROM problems)"
-    ) == [(0, 0)]
+    assert rows(data.database, "SELECT (SELECT count(*) FROM sessions), (SELECT count(*) FROM problems)") == [
+        (0, 0)
+    ]
 
 
 def test_a_deleted_data_folder_ends_the_worker(data: Data) -> None:

@@ -10,44 +10,12 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from claude_records import answer, assert_consistent, lines, prompt, rows, texts, turns
+from claude_records import answer, assert_consistent, lines, prompt, rows, turns
 from hooks import SESSION, Data, payload, wait_for
-
-from hivemind.capture import layout
-
-
-@pytest.fixture
-def data(tmp_path: Path) -> Iterator[Data]:
-    """Make a data folder, and leave no worker behind."""
-    path = tmp_path / "data"
-    path.mkdir(mode=0o700)
-    found = Data(path, tmp_path)
-    yield found
-    found.end()
-
-
-@pytest.fixture
-def transcript(tmp_path: Path) -> Path:
-    """Name a transcript that a test writes."""
-    return tmp_path / f"{SESSION}.jsonl"
-
-
-def database(data: Data) -> Path:
-    """Name the worker's database."""
-    return Path(layout.database(str(data.path)))
-
-
-def stored(data: Data) -> list[str]:
-    """Give the texts of the stored events; none while there is no database."""
-    try:
-        return texts(database(data))
-    except sqlite3.Error:
-        return []
 
 
 def stop_hook(data: Data, transcript: Path, said: str = "") -> None:
@@ -70,20 +38,20 @@ def test_a_worker_killed_at_any_moment_loses_and_doubles_nothing(data: Data, tra
         worker.kill()
         worker.wait()
         (data.path / "worker.sock").unlink(missing_ok=True)
-        if database(data).exists():
-            assert_consistent(database(data))
-            ((offset,),) = rows(database(data), "SELECT coalesce(max(offset_bytes), 0) FROM transcripts")
+        if data.database.exists():
+            assert_consistent(data.database)
+            ((offset,),) = rows(data.database, "SELECT coalesce(max(offset_bytes), 0) FROM transcripts")
             killed_inside += 0 < offset < len(content)
         if round_ == 7:
             content += lines(*turns(1, session=SESSION), prompt("grown"))
             transcript.write_bytes(content)
     data.start_worker()
     wait_for(
-        lambda: rows(database(data), "SELECT offset_bytes FROM transcripts") == [(len(content),)], seconds=60
+        lambda: rows(data.database, "SELECT offset_bytes FROM transcripts") == [(len(content),)], seconds=60
     )
     natives = 4_000 * 5 + 4 + 1  # the added turn is new but for its usage, whose message is known
-    assert rows(database(data), "SELECT next_seq FROM sessions") == [(natives,)]
-    assert_consistent(database(data))
+    assert rows(data.database, "SELECT next_seq FROM sessions") == [(natives,)]
+    assert_consistent(data.database)
     assert killed_inside >= 2, "the kills came too early or too late to prove anything"
 
 
@@ -97,7 +65,7 @@ def test_a_worker_killed_while_it_stores_prompts_leaves_the_spool(data: Data, tr
     worker.wait()
     transcript.write_bytes(lines(prompt("one"), answer("late")))
     data.start_worker()
-    wait_for(lambda: stored(data) == ["one", "late"])
+    wait_for(lambda: data.stored() == ["one", "late"])
 
 
 def test_a_corrupted_spool_costs_only_what_was_overwritten(data: Data, transcript: Path) -> None:
@@ -119,7 +87,7 @@ def test_a_corrupted_spool_costs_only_what_was_overwritten(data: Data, transcrip
     with (folder / f"{SESSION}.jsonl").open("ab") as stream:
         stream.write(b"\0\0\0{{{ garbage")
     data.start_worker()
-    wait_for(lambda: stored(data) == ["one"])
+    wait_for(lambda: data.stored() == ["one"])
 
 
 @pytest.mark.parametrize("kind", ["pipe", "folder", "loop", "unreadable", "bad workspace"])
@@ -142,9 +110,9 @@ def test_a_transcript_that_cannot_be_read_holds_up_no_other(data: Data, transcri
     transcript.write_bytes(lines(prompt("one")))
     stop_hook(data, transcript)
     data.start_worker()
-    wait_for(lambda: stored(data) == ["one"])
+    wait_for(lambda: data.stored() == ["one"])
     slug = "workspace-name" if kind == "bad workspace" else "transcript-unreadable"
-    wait_for(lambda: rows(database(data), "SELECT slug, count FROM problems") == [(slug, 1)])
+    wait_for(lambda: rows(data.database, "SELECT slug, count FROM problems") == [(slug, 1)])
 
 
 def test_a_locked_database_is_waited_for(data: Data, transcript: Path) -> None:
@@ -155,9 +123,7 @@ def test_a_locked_database_is_waited_for(data: Data, transcript: Path) -> None:
         "import sqlite3, sys, time; c = sqlite3.connect(sys.argv[1], isolation_level=None); "
         "c.execute('BEGIN EXCLUSIVE'); print('locked', flush=True); time.sleep(60)"
     )
-    with subprocess.Popen(
-        [sys.executable, "-c", code, str(database(data))], stdout=subprocess.PIPE
-    ) as locker:
+    with subprocess.Popen([sys.executable, "-c", code, str(data.database)], stdout=subprocess.PIPE) as locker:
         assert locker.stdout is not None
         locker.stdout.readline()
         transcript.write_bytes(lines(prompt("one"), answer("two")))
@@ -167,7 +133,7 @@ def test_a_locked_database_is_waited_for(data: Data, transcript: Path) -> None:
         assert prompted.seconds < 1.5
         time.sleep(1)
         locker.kill()
-    wait_for(lambda: stored(data) == ["one", "two"], seconds=40)
+    wait_for(lambda: data.stored() == ["one", "two"], seconds=40)
 
 
 def test_a_hung_worker_loses_nothing(data: Data, transcript: Path) -> None:
@@ -178,7 +144,7 @@ def test_a_hung_worker_loses_nothing(data: Data, transcript: Path) -> None:
     transcript.write_bytes(lines(prompt("one")))
     stop_hook(data, transcript)
     worker.send_signal(signal.SIGCONT)
-    wait_for(lambda: stored(data) == ["one"], seconds=5)
+    wait_for(lambda: data.stored() == ["one"], seconds=5)
 
 
 def _limit(pid: int, size: int) -> None:
@@ -198,11 +164,11 @@ def test_a_full_disk_is_waited_for(data: Data, transcript: Path) -> None:
     stop_hook(data, transcript, "Step 49 is done.")
     time.sleep(3)
     assert worker.poll() is None
-    assert stored(data) == []
+    assert data.stored() == []
     assert data.announcements()
     _limit(worker.pid, resource.RLIM_INFINITY)
-    wait_for(lambda: len(stored(data)) == 200, seconds=30)
-    assert_consistent(database(data))
+    wait_for(lambda: len(data.stored()) == 200, seconds=30)
+    assert_consistent(data.database)
     worker.terminate()
     assert worker.wait(10) == 0
     assert worker.stderr is not None
@@ -228,10 +194,10 @@ def test_a_small_disk_that_fills_up_is_survived(tmp_path: Path, transcript: Path
         stop_hook(data, transcript, "Step 1499 is done.")
         time.sleep(3)
         assert worker.poll() is None
-        assert len(stored(data)) < 6_000
+        assert len(data.stored()) < 6_000
         subprocess.run(["mount", "-o", "remount,size=200m", str(path)], check=True)
-        wait_for(lambda: len(stored(data)) == 6_000, seconds=40)
-        assert_consistent(database(data))
+        wait_for(lambda: len(data.stored()) == 6_000, seconds=40)
+        assert_consistent(data.database)
     finally:
         data.end()
         subprocess.run(["umount", "--lazy", str(path)], check=False)
@@ -239,23 +205,23 @@ def test_a_small_disk_that_fills_up_is_survived(tmp_path: Path, transcript: Path
 
 def test_a_database_that_is_none_is_left_alone(data: Data, transcript: Path) -> None:
     """The worker says so and leaves; the spool stays, and the next worker with a good place stores it."""
-    database(data).write_bytes(b"this is no database, but somebody's file" * 100)
+    data.database.write_bytes(b"this is no database, but somebody's file" * 100)
     transcript.write_bytes(lines(prompt("one")))
     stop_hook(data, transcript)
     worker = data.start_worker()
     assert worker.wait(20) == 1
     assert b"cannot be used as a database" in worker.stderr.read()  # type: ignore[union-attr]
-    assert database(data).read_bytes().startswith(b"this is no database")
-    database(data).unlink()
+    assert data.database.read_bytes().startswith(b"this is no database")
+    data.database.unlink()
     data.start_worker()
-    wait_for(lambda: stored(data) == ["one"])
+    wait_for(lambda: data.stored() == ["one"])
 
 
 def test_what_one_reader_cannot_take_does_not_stop_the_loop(data: Data, transcript: Path) -> None:
     """A trigger that refuses one session's rows stands for any row that the database will not take."""
     worker = data.start_worker()
     wait_for(data.worker_is_up)
-    with closing(sqlite3.connect(database(data), timeout=10)) as connection:
+    with closing(sqlite3.connect(data.database, timeout=10)) as connection:
         connection.execute(
             "CREATE TRIGGER refuse BEFORE INSERT ON events WHEN NEW.session_id = 'poison' "
             "BEGIN SELECT RAISE(ABORT, 'no'); END"
@@ -265,6 +231,6 @@ def test_what_one_reader_cannot_take_does_not_stop_the_loop(data: Data, transcri
     data.hook("Stop", payload("Stop", session_id="poison", transcript_path=str(odd)))
     transcript.write_bytes(lines(prompt("one")))
     stop_hook(data, transcript)
-    wait_for(lambda: stored(data) == ["one"], seconds=5)
-    assert [slug for (slug,) in rows(database(data), "SELECT slug FROM problems")] == ["worker-bug"]
+    wait_for(lambda: data.stored() == ["one"], seconds=5)
+    assert [slug for (slug,) in rows(data.database, "SELECT slug FROM problems")] == ["worker-bug"]
     assert worker.poll() is None

@@ -72,7 +72,7 @@ class _Staged:
                 self.target.unlink(missing_ok=True)
             else:
                 self.content.replace(self.target)
-            _sync_folder(self.target.parent)
+            sync_folder(self.target.parent)
 
 
 def _stage(change: FileChange, stack: contextlib.ExitStack) -> _Staged:
@@ -140,7 +140,8 @@ def _target(path: Path) -> Path:
         raise _unwritable(path, "its symbolic links go round in a circle") from error
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Force a folder's entries to disk, so that a rename in it outlives a power cut."""
     # Some file systems cannot sync a folder; the rename is atomic all the same.
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)

@@ -6,7 +6,7 @@ that is killed does its last project again, and ends with the same skills.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypedDict
 
 import sqlalchemy as sa
 
@@ -155,39 +155,39 @@ def _apply(
     if stopped := gates.blocking(findings):
         return Change(name=document.name, action="refused", findings=findings, reason=stopped[0].message)
     numbers = {"sessions": draft.sessions, "lessons": len(lesson_ids)}
-    requests = _requests(draft)
+    said = _Said(
+        requests=_requests(draft),
+        lesson_ids=lesson_ids,
+        origin=ORIGIN,
+        author=author,
+        findings=findings,
+        actor=ACTOR,
+        numbers=numbers,
+    )
     if held is None:
         skill = lifecycle.create(
             workspace,
             document,
             project_id=draft.project_id,
             topic=draft.topic,
-            requests=requests,
-            lesson_ids=lesson_ids,
-            origin=ORIGIN,
-            author=author,
-            findings=findings,
-            actor=ACTOR,
             reason=f"passed every gate, with evidence from {_count(draft.sessions, 'session')}",
-            numbers=numbers,
+            **said,
         )
-        return _change(
-            lifecycle.admit(workspace, skill.skill_id, policy=policy, numbers=numbers), "created", findings
-        )
-    skill = lifecycle.add_version(
-        workspace,
-        held.skill_id,
-        document,
-        requests=requests,
-        lesson_ids=lesson_ids,
-        origin=ORIGIN,
-        author=author,
-        findings=findings,
-        actor=ACTOR,
-        reason=f"{_count(len(lesson_ids), 'lesson')} from {_count(draft.sessions, 'session')} now",
-        numbers=numbers,
-    )
+        skill = lifecycle.admit(workspace, skill.skill_id, policy=policy, numbers=numbers)
+        return _change(skill, "created", findings)
+    reason = f"{_count(len(lesson_ids), 'lesson')} from {_count(draft.sessions, 'session')} now"
+    skill = lifecycle.add_version(workspace, held.skill_id, document, reason=reason, **said)
     return _change(skill, "improved" if skill.version != held.version else "kept", findings)
+
+
+class _Said(TypedDict):
+    requests: str
+    lesson_ids: list[str]
+    origin: str
+    author: str
+    findings: tuple[Finding, ...]
+    actor: str
+    numbers: dict[str, int]
 
 
 def _held(workspace: Workspace, draft: compose.Draft) -> skills.Skill | None:

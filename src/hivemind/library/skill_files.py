@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from hivemind.agents.files import sync_folder
 from hivemind.errors import HivemindError
 
 #: Largest skill file that is read, in bytes; a larger one is left alone.
@@ -98,14 +99,14 @@ def write(path: Path, data: bytes, *, expected: str, root: Path) -> None:
         if expected:
             temporary.chmod(stat.S_IMODE(path.stat().st_mode))
         temporary.replace(path)
-    _sync(path.parent)
+    sync_folder(path.parent)
 
 
 def remove(path: Path, *, expected: str, root: Path) -> None:
     """Remove a file; raise ChangedError unless it has the expected digest."""
     _require(path, expected=expected, root=root)
     path.unlink()
-    _sync(path.parent)
+    sync_folder(path.parent)
 
 
 def clear(folder: Path) -> bool:
@@ -184,13 +185,3 @@ def _staged(folder: Path, data: bytes) -> Iterator[Path]:
         yield temporary
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def _sync(folder: Path) -> None:
-    # Some file systems cannot sync a folder; the rename is atomic all the same.
-    with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
