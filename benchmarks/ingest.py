@@ -5,6 +5,7 @@ compare, and the transcripts that it names under sessions/. The measured process
 write them; compressed ones are unpacked before the clock starts.
 """
 
+import contextlib
 import gzip
 import json
 import os
@@ -46,6 +47,8 @@ def measure(folder: Path) -> Figures:
         "seconds": done["seconds"],
         "cpu_seconds": done["cpu_seconds"],
         "mb_per_s": size / 1e6 / done["cpu_seconds"],
+        "json_parse_alone_mb_per_s": size / 1e6 / done["parse_seconds"],
+        "over_json_parse_alone": done["cpu_seconds"] / done["parse_seconds"],
         "peak_memory_mb": done["peak_memory_mb"],
         "database_mb_per_transcript_mb": database / size,
         "seconds_when_nothing_is_new": done["again_seconds"],
@@ -94,6 +97,7 @@ def _ingest_all(work: Path) -> dict[str, Any]:
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     agent = by_name("claude")
+    parse_seconds = _parse_all(work)
     database = open_database(work / "data" / "hivemind.db")
     redactor = Redactor()
     sessions = []
@@ -127,9 +131,22 @@ def _ingest_all(work: Path) -> dict[str, Any]:
         "events": sum(s["events"] for s in sessions),
         "seconds": seconds,
         "cpu_seconds": cpu_seconds,
+        "parse_seconds": parse_seconds,
         "again_seconds": time.perf_counter() - again,
         "peak_memory_mb": peak,
     }
+
+
+def _parse_all(work: Path) -> float:
+    """Time what no reader can do without, to tell a slow machine from a slow program."""
+    import orjson
+
+    started = time.process_time()
+    for path in sorted((work / "projects").rglob("*.jsonl")):
+        for line in path.read_bytes().splitlines():
+            with contextlib.suppress(orjson.JSONDecodeError):
+                orjson.loads(line)
+    return time.process_time() - started
 
 
 if __name__ == "__main__":

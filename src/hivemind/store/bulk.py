@@ -2,13 +2,12 @@
 
 import json
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from hivemind.store.database import Workspace
-from hivemind.store.schema import utc_text
+from hivemind.store.schema import UtcTime, utc_text
 
 
 def append(workspace: Workspace, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
@@ -16,14 +15,16 @@ def append(workspace: Workspace, table: sa.Table, rows: Sequence[dict[str, Any]]
     if not rows:
         return
     names = list(rows[0])
-    as_json = {column.name for column in table.columns if isinstance(column.type, sa.JSON)}
+    types = [table.columns[name].type for name in names]
+    times = [n for n, kind in enumerate(types) if isinstance(kind, UtcTime)]
+    documents = [n for n, kind in enumerate(types) if isinstance(kind, sa.JSON)]
     statement = f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"  # noqa: S608
-    workspace.connection.exec_driver_sql(
-        statement, [tuple(_bound(row[name], name in as_json) for name in names) for row in rows]
-    )
-
-
-def _bound(value: Any, as_json: bool) -> Any:
-    if isinstance(value, datetime):
-        return utc_text(value)
-    return json.dumps(value) if as_json and value is not None else value
+    bound = []
+    for row in rows:
+        values = list(row.values())
+        for n in times:
+            values[n] = values[n] and utc_text(values[n])
+        for n in documents:
+            values[n] = None if values[n] is None else json.dumps(values[n])
+        bound.append(tuple(values))
+    workspace.connection.exec_driver_sql(statement, bound)
