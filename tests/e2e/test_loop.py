@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -110,6 +111,37 @@ def test_what_two_sessions_learnt_is_in_the_third_ones_request(
     assert shown == [{"channel": "prompt"}]
     assert lag_s < 10, f"the turn was queryable after {lag_s:.1f} s"
     assert hivemind.log() == ""
+
+
+def test_the_next_start_says_in_one_line_what_was_learnt(
+    hivemind: Hivemind, claude_code: ClaudeCode, scripted_model: ScriptedModel, trap: Path
+) -> None:
+    """The installed hook's answer to a session start names the new skill to the person, and only once."""
+    play_trap(scripted_model)
+    hivemind.run("install")
+    run(claude_code, "Please run the test suite.", trap)
+    run(claude_code, "Does the test suite still pass?", trap)
+    (skill,) = hivemind.wait_for(lambda: hivemind.json("skills", "list"))
+    (group,) = json.loads(claude_code.settings.read_text())["hooks"]["SessionStart"]
+    payload = {"session_id": "next", "cwd": str(trap), "hook_event_name": "SessionStart", "source": "startup"}
+
+    def start() -> str:
+        done = subprocess.run(
+            group["hooks"][0]["command"],
+            shell=True,
+            input=json.dumps(payload),
+            capture_output=True,
+            text=True,
+            check=True,
+            env=hivemind.environment(),
+        )
+        return done.stdout
+
+    said = hivemind.wait_for(start)
+    assert json.loads(said)["systemMessage"].startswith(
+        f"Hivemind learnt a new skill for this project: {skill['name']}"
+    )
+    hivemind.wait_for(lambda: not start())
 
 
 def test_nothing_is_stored_with_capture_off(

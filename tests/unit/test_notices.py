@@ -1,0 +1,65 @@
+"""People are told of new skills in one line, once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hivemind.domain.events import SessionFacts
+from hivemind.domain.skills import SkillDocument, SkillState
+from hivemind.library import lifecycle, notices
+from hivemind.store import sessions
+from hivemind.store.database import Workspace, open_database
+from hivemind.store.sessions import ProjectFacts
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Iterator[Workspace]:
+    """Give a workspace with one project."""
+    database = open_database(tmp_path / "hivemind.db")
+    with database.write() as opened:
+        facts = SessionFacts(session_id="s", agent="claude")
+        project = ProjectFacts(project_id="p", name="shop", root="/home/dev/shop")
+        sessions.append(opened, facts, events=[], project=project)
+        yield opened
+    database.close()
+
+
+def learn(workspace: Workspace, name: str, *, state: SkillState | None = SkillState.TRIAL) -> None:
+    """Add a skill to the project."""
+    document = SkillDocument(name=name, description="Use when testing.", body=f"# {name}\n")
+    skill = lifecycle.create(
+        workspace, document, project_id="p", topic=name, origin="template", actor="policy:distill"
+    )
+    if state is not None:
+        lifecycle.decide(workspace, skill.skill_id, state, actor="policy:auto")
+
+
+def test_a_new_skill_is_told_once(workspace: Workspace) -> None:
+    """What is new since the last telling is named; after it there is nothing to say."""
+    learn(workspace, "shop-checks")
+    assert notices.due(workspace, "p") == (
+        "Hivemind learnt a new skill for this project: shop-checks. See `hivemind skills list`."
+    )
+    notices.mark(workspace, "p")
+    assert notices.due(workspace, "p") == ""
+
+
+def test_many_are_counted(workspace: Workspace) -> None:
+    """The line names three and counts the rest."""
+    for number in range(5):
+        learn(workspace, f"skill-{number}")
+    line = notices.due(workspace, "p")
+    assert "5 new skills" in line
+    assert line.count("skill-") == 3
+    assert "and 2 more" in line
+
+
+def test_what_loads_nowhere_is_not_told(workspace: Workspace) -> None:
+    """A candidate waits for a person, and a rejected one is gone: neither is in the agent's context."""
+    learn(workspace, "waiting", state=None)
+    learn(workspace, "turned-down", state=SkillState.REJECTED)
+    assert notices.due(workspace, "p") == ""
+    assert notices.due(workspace, "another") == ""
