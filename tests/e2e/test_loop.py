@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -127,8 +128,7 @@ def test_the_next_start_says_in_one_line_what_was_learnt(
 
     def start() -> str:
         done = subprocess.run(
-            group["hooks"][0]["command"],
-            shell=True,
+            shlex.split(group["hooks"][0]["command"]),
             input=json.dumps(payload),
             capture_output=True,
             text=True,
