@@ -2,6 +2,8 @@
 
 import json
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -95,12 +97,12 @@ def test_an_install_writes_the_hooks_and_the_server(machine: Machine, wiring: Wi
     for event, [group] in hooks.items():
         [hook] = group["hooks"]
         words = [wiring.python, "-I", "-S", str(wiring.hook_file), "claude", event, str(wiring.data_dir)]
-        assert shlex.split(hook["command"]) == words
+        assert shlex.split(hook["command"]) == [*words, "||", "true"]
         assert (hook["type"], hook["timeout"]) == ("command", 10 if event == "SessionEnd" else 5)
     assert _read(machine.home / ".claude.json")["mcpServers"]["hivemind"] == {
         "type": "stdio",
         "command": wiring.python,
-        "args": ["-P", "-m", "hivemind", "mcp"],
+        "args": ["-E", "-P", "-m", "hivemind", "mcp"],
         "env": {"HIVEMIND_HOME": str(wiring.data_dir)},
     }
 
@@ -189,7 +191,7 @@ def test_a_reinstall_from_elsewhere_replaces_the_stale_hooks(
     _install(machine, other)
     assert _commands(machine, "Stop") == [
         FOREIGN["command"],
-        f"/opt/new/bin/python -I -S /opt/new/capture/hook.py claude Stop {other.data_dir}",
+        f"/opt/new/bin/python -I -S /opt/new/capture/hook.py claude Stop {other.data_dir} || true",
     ]
     assert all(check.ok for check in install.check_wiring(machine, other))
     assert list((wiring.data_dir / "installs").iterdir()) == []
@@ -374,3 +376,14 @@ def test_claude_is_detected_by_its_folder_its_state_or_its_command(tmp_path: Pat
     (home / ".claude.json").unlink()
     (home / ".claude").mkdir()
     assert install.detect(Machine(home=home))
+
+
+def test_a_hook_whose_package_is_gone_blocks_nothing(tmp_path: Path) -> None:
+    """Removed without unwiring, the command still exits 0: 2, as Python alone would, blocks the prompt."""
+    machine = Machine(home=tmp_path, env={})
+    gone = Wiring(python=sys.executable, hook_file=tmp_path / "gone" / "hook.py", data_dir=tmp_path / "data")
+    (change, *_) = [c for c in install.plan_install(machine, gone) if c.path.name == "settings.json"]
+    assert change.after is not None
+    for groups in json.loads(change.after)["hooks"].values():
+        command = groups[0]["hooks"][0]["command"]
+        assert subprocess.run(["sh", "-c", command], capture_output=True, check=False).returncode == 0

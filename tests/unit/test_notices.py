@@ -57,9 +57,16 @@ def test_many_are_counted(workspace: Workspace) -> None:
     assert "and 2 more" in line
 
 
-def test_what_loads_nowhere_is_not_told(workspace: Workspace) -> None:
-    """A candidate waits for a person, and a rejected one is gone: neither is in the agent's context."""
-    learn(workspace, "waiting", state=None)
+def test_what_waits_for_approval_is_told(workspace: Workspace) -> None:
+    """Where a person has to approve, the line says what waits."""
+    learn(workspace, "shop-checks", state=None)
+    assert notices.due(workspace, "p") == (
+        "shop-checks waits for your approval: `hivemind skills approve NAME`."
+    )
+
+
+def test_what_is_gone_is_not_told(workspace: Workspace) -> None:
+    """A rejected skill and those of another project are not named."""
     learn(workspace, "turned-down", state=SkillState.REJECTED)
     assert notices.due(workspace, "p") == ""
     assert notices.due(workspace, "another") == ""

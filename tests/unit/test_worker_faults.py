@@ -17,6 +17,8 @@ import pytest
 from claude_records import answer, assert_consistent, lines, prompt, rows, turns
 from hooks import SESSION, Data, payload, wait_for
 
+from hivemind.capture import layout
+
 
 def stop_hook(data: Data, transcript: Path, said: str = "") -> None:
     """Announce that a turn ended."""
@@ -173,6 +175,19 @@ def test_a_full_disk_is_waited_for(data: Data, transcript: Path) -> None:
     assert worker.wait(10) == 0
     assert worker.stderr is not None
     assert worker.stderr.read().count(b"Traceback") <= 2  # said once, and not at each try
+
+
+def test_what_a_hook_cannot_spool_it_tells_the_worker(data: Data, transcript: Path) -> None:
+    """With no room for the announcement, the turn is stored all the same: the hook says it on the socket."""
+    data.start_worker()
+    wait_for(data.worker_is_up)
+    transcript.write_bytes(lines(*turns(5)))
+    spool = Path(layout.spool_dir(str(data.path)))
+    spool.mkdir(exist_ok=True)
+    (spool / f"{SESSION}.jsonl").mkdir()  # nothing can be written there
+    stop_hook(data, transcript, "Step 4 is done.")
+    wait_for(lambda: len(data.stored()) == 20)
+    assert_consistent(data.database)
 
 
 def test_a_small_disk_that_fills_up_is_survived(tmp_path: Path, transcript: Path) -> None:

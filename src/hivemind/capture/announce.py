@@ -86,11 +86,14 @@ def _run(agent: str, event: str, data: str) -> None:
         said["expects"] = crc32(last.strip().encode("utf-8", "replace"))
     said["at"] = time.time()
     line = plain_json.dumps(said)
+    spooled = False
     try:
         _announce(data, layout.spool_dir(data), layout.session_file(session_id), line)
+        spooled = True
     finally:
         prompt = adapter.prompt(payload)[:MAX_PROMPT_CHARS] if said["moment"] == "prompt" else ""
-        answer = _ask(data, said, prompt)
+        # On a full disk the worker is told directly, and reads the transcript once there is room again.
+        answer = _ask(data, said, prompt, "" if spooled else line)
     context, notice = answer.get("context"), answer.get("notice")
     text = adapter.output(
         event,
@@ -141,7 +144,7 @@ def _skip(data: str, folder: str, name: str) -> None:
     os.close(os.open(os.path.join(folder, name), os.O_WRONLY | os.O_CREAT, 0o600))
 
 
-def _ask(data: str, said: dict, prompt: str) -> dict:  # type: ignore[type-arg]
+def _ask(data: str, said: dict, prompt: str, unspooled: str) -> dict:  # type: ignore[type-arg]
     """Wake the worker, and for a prompt or a start wait for its answer; without a worker start one."""
     from hivemind.capture import layout
     from hivemind.domain import plain_json
@@ -150,6 +153,7 @@ def _ask(data: str, said: dict, prompt: str) -> dict:  # type: ignore[type-arg]
     request = {
         "op": "context" if wants else "wake",
         "prompt": prompt,
+        "unspooled": unspooled,
         **{k: said[k] for k in _ASKED if k in said},
     }
     client = _connect(data)

@@ -82,6 +82,7 @@ def store(
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from hivemind.capture.redaction import Redactor
+    from hivemind.store import sessions
 
     redactor = Redactor()
     done: list[dict[str, Any]] = []
@@ -90,8 +91,9 @@ def store(
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     bar = Progress(*columns, console=app.notes, transient=True, disable=quiet or not app.notes.is_terminal)
     with app.database(must_exist=False) as database, bar:
-        with database.write(app.workspace_id):
-            pass  # a name that no workspace can have fails here, not with every file
+        # A name that no workspace can have fails here, not with every file.
+        with database.write(app.workspace_id) as workspace:
+            elsewhere = sessions.kept_elsewhere(workspace)
         task = bar.add_task("storing sessions", total=len(waiting))
         for path, agent in waiting:
             started = time.perf_counter()
@@ -99,6 +101,9 @@ def store(
                 owner = agent or ingest.recognise(path, AGENTS)
                 if (skipped / layout.session_file(path.name.split(".")[0])).exists():
                     refused.append({"path": str(path), "problem": "was run with HIVEMIND_CAPTURE=false"})
+                    continue
+                if owner_workspace := elsewhere.get(str(path)):
+                    refused.append({"path": str(path), "problem": f"is kept by workspace {owner_workspace}"})
                     continue
                 result = ingest.ingest(
                     database,

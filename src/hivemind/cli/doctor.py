@@ -109,7 +109,7 @@ def _database(app: App) -> Iterator[Check]:
         name="database",
         ok=verdict == "ok",
         detail=f"{bytes_text(app.database_path.stat().st_size)}, {verdict}",
-        hint=f"move {app.database_path} away and run `hivemind backfill`: the transcripts have everything",
+        hint=f"move {app.database_path}* away and run `hivemind backfill`: only decisions are lost",
     )
 
 
@@ -175,10 +175,12 @@ def _heard(app: App) -> Iterator[Check]:
     path = app.data / "hook-errors.jsonl"
     if path.exists():
         lines = path.read_text("utf-8", "replace").splitlines()
+        if not lines:
+            return
         yield Check(
             name="hook failures",
             ok=False,
-            detail=f"{len(lines)} recorded, the last: {lines[-1][:200] if lines else ''}",
+            detail=f"{len(lines)} recorded, the last: {lines[-1][:200]}",
             hint="`hivemind doctor --clear` forgets them",
         )
 

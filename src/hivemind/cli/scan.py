@@ -73,7 +73,8 @@ def print_survey(app: App, found: "Survey") -> None:
     }
     app.say("tokens:   " + ", ".join(f"{n} {name}" for name, n in tokens.items()))
     unknown = f"; no price known for {', '.join(found.unpriced_models[:4])}" if found.unpriced_models else ""
-    app.say(f"cost:     about ${found.cost_usd:,.2f} at list prices, each message counted once{unknown}")
+    cost = f"about ${found.cost_usd:,.2f}" if found.cost_usd else "unknown"
+    app.say(f"cost:     {cost} at list prices, each message counted once{unknown}")
     if found.failures:
         app.say("\nFailures that repeat:")
         for f in found.failures:

@@ -160,6 +160,10 @@ def edit(app: App, *, name: str) -> None:
             )
             findings = gates.check(parsed, context)
             _tell(app, findings)
+            if gates.blocking(findings):
+                kept = app.data / f"refused-{skill.skill_id}.md"
+                kept.write_text(after, encoding="utf-8")
+                app.note(f"your text is kept in {kept}")
             new = lifecycle.add_version(
                 workspace,
                 skill.skill_id,
@@ -259,7 +263,8 @@ def _judge(file: Path) -> "list[Finding]":
     except (HivemindError, OSError) as error:
         return [Finding(gate="spec", message=str(error))]
     context = gates.GateContext(person_authored=True, unknown_keys=read.unknown_keys)
-    return list(gates.check(read.document, context))
+    # Without the sessions that a skill was learnt from there is nothing to ground it in.
+    return [finding for finding in gates.check(read.document, context) if finding.gate != "grounding"]
 
 
 def _find(workspace: "Workspace", name: str) -> "store.Skill":

@@ -27,6 +27,8 @@ _STEPS_A_LOOK = 1_000_000
 def sql(app: App, *, query: str | None, as_csv: bool, show_schema: bool, limit: int, as_json: bool) -> None:
     """Query the database with plain SQL, read-only.
 
+    It sees every workspace; narrow it with `where workspace_id = 'default'`.
+
     For example: hivemind sql "select session_id, count(*) from events where status = 'error' group by 1"
     """
     if show_schema:

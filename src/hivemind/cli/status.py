@@ -38,7 +38,9 @@ def status(app: App, *, as_json: bool) -> None:
     if state["problems"]:
         app.say(f"problems: {state['problems']}; see `hivemind doctor`")
     if not any(agent["wired"] for agent in state["agents"]):
-        app.note("Nothing is wired: run `hivemind install`.")
+        app.note(
+            "Nothing is wired: run `hivemind install`; `hivemind doctor` says what stands in the way."
+        )
 
 
 def _agent_line(agent: dict[str, Any]) -> str:
@@ -94,7 +96,7 @@ def gather(app: App) -> dict[str, Any]:
         "agents": agents,
         "worker": WorkerLock(app.data).holder(),
         "spool_bytes": Spool(Path(layout.spool_dir(str(app.data)))).pending_bytes(),
-        "database_bytes": app.database_path.stat().st_size if app.database_path.exists() else 0,
+        "database_bytes": sum(p.stat().st_size for p in app.data.glob("hivemind.db*")),
         "stored": {"sessions": seen.sessions, "events": seen.events, "transcripts": seen.transcripts},
         "skills": seen.skills,
         "exposures": seen.exposures,

@@ -63,8 +63,8 @@ def uninstall(app: App, *, only: str | None, dry_run: bool, yes: bool, keep_skil
     stored stays in Hivemind's own folder, which the last line names.
     """
     _unwire(app, _chosen(only) or list(AGENTS), dry_run=dry_run)
-    if not keep_skills and not dry_run and not only and app.database_path.exists():
-        _unpublish(app)
+    if not keep_skills and not only and app.database_path.exists():
+        _unpublish(app, dry_run=dry_run)
     if not dry_run and not only:
         _stop_worker(app)
     if not dry_run:
@@ -115,10 +115,15 @@ def _unwire(app: App, agents: Iterable[Agent], *, dry_run: bool) -> None:
         raise failed
 
 
-def _unpublish(app: App) -> None:
+def _unpublish(app: App, *, dry_run: bool) -> None:
     from hivemind.library import publish
 
     with app.database() as database:
+        if dry_run:
+            with database.read(app.workspace_id) as workspace:
+                for path in publish.installed_paths(workspace):
+                    app.say(f"would remove {path}")
+            return
         report = publish.unpublish_all(database, workspace_id=app.workspace_id, person=app.person())
     for path in report.removed:
         app.say(f"removed {path}")

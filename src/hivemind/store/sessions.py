@@ -303,6 +303,15 @@ def cwd_of(workspace: Workspace, session_id: str) -> str:
     return str(found or "")
 
 
+def kept_elsewhere(workspace: Workspace) -> dict[str, str]:
+    """Give the transcripts that another workspace keeps, with its name: a session is in one only."""
+    t = schema.transcripts
+    rows = workspace.execute(
+        sa.select(t.c.path, t.c.workspace_id).where(t.c.workspace_id != workspace.workspace_id)
+    )
+    return {row.path: row.workspace_id for row in rows}
+
+
 def positions(workspace: Workspace) -> list[Position]:
     """Give how far each known transcript has been read."""
     t = schema.transcripts

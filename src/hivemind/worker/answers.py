@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from hivemind import retrieval
-from hivemind.capture import layout
+from hivemind.capture import layout, spool
 from hivemind.capture.git import project_of
+from hivemind.capture.spool import Announcement
 from hivemind.config import Settings
 from hivemind.domain.events import session_key
 from hivemind.domain.text import storable
@@ -55,6 +56,13 @@ class Answers:
         self._lock = threading.Lock()
         self._given: dict[tuple[str, str], set[str]] = {}
         self._shown: list[Shown] = []
+        self._unspooled: list[Announcement] = []
+
+    def take_unspooled(self) -> list[Announcement]:
+        """Give what hooks could not write to the spool since the last call."""
+        with self._lock:
+            said, self._unspooled = self._unspooled, []
+        return said
 
     def take_shown(self) -> list[Shown]:
         """Give what was shown since the last call."""
@@ -74,6 +82,10 @@ class Answers:
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         """Answer one request; `wake` only wakes the loop."""
+        unspooled = request.get("unspooled")
+        if isinstance(unspooled, str) and (said := spool.parse(unspooled.encode("utf-8", "replace"))):
+            with self._lock:
+                self._unspooled.append(said)
         self._wake()
         if request.get("op") == "ping":
             return {"pid": os.getpid()}

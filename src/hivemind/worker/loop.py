@@ -160,7 +160,7 @@ class Worker:
         """Do what there is to do; True where more is expected within the second."""
         self._reload_settings()
         self._rescan()
-        announced = self.spool.read()
+        announced = [*self.spool.read(), *self.answers.take_unspooled()]
         for announcement in announced:
             self._note(announcement)
         if announced:
@@ -348,7 +348,7 @@ class Worker:
                 person=f"person:{config.user_name()}",
             )
             for problem in report.problems:
-                error = HivemindError(problem.slug, f"{problem.path}: {problem.message}")
+                error = HivemindError(problem.slug, problem.message)
                 self._problem(workspace_id, source="publish", error=error)
 
     def _problem(self, workspace_id: str, *, source: str, error: HivemindError) -> None:

@@ -25,7 +25,8 @@ TIMEOUTS: Final = {
 }
 
 _REINSTALL: Final = f"Run `hivemind {NAME} install`."
-_SERVER_ARGS: Final = ["-P", "-m", "hivemind", "mcp"]
+_ALWAYS_ZERO: Final = ("||", "true")
+_SERVER_ARGS: Final = ["-E", "-P", "-m", "hivemind", "mcp"]
 
 
 def settings_file(machine: Machine) -> Path:
@@ -111,7 +112,8 @@ def _expected_hooks(wiring: Wiring) -> list[tuple[str, Any]]:
 
 def _command(wiring: Wiring, event: str) -> str:
     words = [wiring.python, "-I", "-S", str(wiring.hook_file), NAME, event, str(wiring.data_dir)]
-    return shlex.join(words)
+    # Python exits 2 where the file is gone (the package was removed without unwiring), which blocks a prompt.
+    return " ".join((shlex.join(words), *_ALWAYS_ZERO))
 
 
 def _our_words(hook: Any) -> list[str] | None:
@@ -126,6 +128,8 @@ def _our_words(hook: Any) -> list[str] | None:
         words = shlex.split(command)
     except ValueError:  # an open quotation mark
         return None
+    if tuple(words[-2:]) == _ALWAYS_ZERO:
+        words = words[:-2]
     pairs = itertools.pairwise(words)
     is_ours = any(file.endswith("/capture/hook.py") and agent == NAME for file, agent in pairs)
     return words if is_ours else None

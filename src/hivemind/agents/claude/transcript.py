@@ -60,8 +60,13 @@ def transcripts(root: Path) -> Iterator[Path]:
     if root.is_file():
         yield root
         return
-    found = (p for p in root.rglob("*.jsonl*") if p.name.endswith((".jsonl", ".jsonl.gz")) and p.is_file())
+    found = (p for p in root.rglob("*.jsonl*") if _is_transcript(p))
     yield from sorted(found, key=lambda p: (len(p.parts), p))
+
+
+def _is_transcript(path: Path) -> bool:
+    # A link may lead out of the folder: whoever put it there chooses what would be read.
+    return path.name.endswith((".jsonl", ".jsonl.gz")) and path.is_file() and not path.is_symlink()
 
 
 def companions(transcript: Path) -> Iterator[Path]:

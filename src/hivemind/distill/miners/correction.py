@@ -32,16 +32,19 @@ _RULES = tuple(
 )
 _OBJECTION = re.compile(
     r"^(?:no\b|nope\b|wrong\b|stop\b|don'?t\b|do not\b|never\b|always\b|actually\b|that'?s (?:not"
-    r"|wrong)|not like|please don'?t|you should(?:n'?t)?\b|wait\b|hey\b|hm+\b)",
+    r"|wrong)|not like|please (?:don'?t|do not|stop|never|always|use)\b|from now on\b"
+    r"|you should(?:n'?t)?\b|wait\b|hey\b|hm+\b)",
     re.I,
 )
 _LEAD = re.compile(r"^(?:no|nope|wrong|stop|wait|hey|please|actually|ok|okay|hm+)\b[,.!:]*\s+", re.I)
-_COMMANDMENT = re.compile(r"(?:please )?(?:always|never(?! ?mind))\b", re.I)
+_COMMANDMENT = re.compile(r"(?:please )?(?:always|never(?! ?mind)|from now on)\b", re.I)
 _QUESTION = re.compile(r"\?\s*$")
 _WORD = re.compile(r"[A-Za-z0-9_./:@-]{3,}")
 _CODE = re.compile(
-    r"`[^`\n]+`|\b[\w-]+(?:/[\w.-]+)+|\b\w+\.\w{2,4}\b|--[\w-]+|\b(?:make|npm|pnpm|yarn|bun|uv|go"
-    r"|cargo|mise|git|docker|pytest|poetry|just|task)\b"
+    r"`[^`\n]+`|\b[\w-]+(?:/[\w.-]+)+|\b\w+\.\w{2,4}\b|--[\w-]+"
+    r"|\b(?:make(?! sure)|npm|pnpm|yarn|bun|uv|go|cargo|mise|git|docker|poetry|just|task|npx)"
+    r"(?: (?!(?:instead|not|for|to|in|and|it|the|a|this|that|here|because|when|from)\b)[a-z][\w:-]*)?\b"
+    r"|\b(?:pytest|ruff|eslint|mypy|prettier|jest|vitest|tox)\b"
 )
 _COMMON_WORDS = """
     the and for not you use run instead don dont never always please should this that with from what
@@ -141,7 +144,7 @@ def _followed(rule: str, later: tuple[Prompt | Call, ...], view: SessionView) ->
     for call in calls if not any(isinstance(x, Prompt) for x in later[:1]) else []:
         if not call.worked or call.tool_name not in view.shell_tools:
             continue
-        words = terms(call.text)
+        words = terms(call.text) | code_terms(f"`{call.text}`".replace("\n", " "))
         score = 2 * len(words & named) + len(words & about)
         score += 4 * any(" " in subject and subject in call.text for subject in subjects(rule))
         if score > 1 and (best is None or score > best[0]):
@@ -151,7 +154,8 @@ def _followed(rule: str, later: tuple[Prompt | Call, ...], view: SessionView) ->
 
 def code_terms(rule: str) -> frozenset[str]:
     """Give the words of a rule that are code: commands in backticks, paths, file names, flags."""
-    return frozenset(t for match in _CODE.findall(rule) for t in terms(match))
+    words = (w.lower().strip("./:`'\"-") for match in _CODE.findall(rule) for w in _WORD.findall(match))
+    return frozenset(w for w in words if len(w) > 1)
 
 
 def subjects(rule: str) -> list[str]:

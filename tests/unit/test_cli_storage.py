@@ -1,0 +1,61 @@
+"""What the command line says when the disk or another workspace stands in the way."""
+
+from __future__ import annotations
+
+import errno
+import resource
+import shutil
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from claude_records import DEMO
+from command_line import backfill_demo, run
+
+from hivemind import cli
+
+
+def test_a_full_disk_is_an_expected_failure(tmp_path: Path) -> None:
+    """Without room the command says so and exits 1; it is no bug."""
+    data = backfill_demo(tmp_path)
+    more = tmp_path / "more"
+    shutil.copytree(DEMO, more)
+
+    def no_room() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+
+    done = subprocess.run(
+        [sys.executable, "-m", "hivemind", "backfill", "--from", str(more)],
+        env={"HOME": str(tmp_path), "HIVEMIND_HOME": str(data), "PATH": "/usr/bin:/bin"},
+        preexec_fn=no_room,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1, done.stderr
+    assert "see docs/errors.md#" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "error", [sqlite3.OperationalError("database or disk is full"), OSError(errno.ENOSPC, "No space left")]
+)
+def test_running_out_of_space_on_the_way_is_no_bug(error: Exception) -> None:
+    """Whatever writes when the disk is full, the person is told what to do."""
+    told = cli._storage_failure(error)
+    assert told is not None
+    assert told.slug == "storage-failed"
+    assert str(error) in told.message
+
+
+def test_a_session_is_kept_by_one_workspace(tmp_path: Path) -> None:
+    """What another workspace keeps is not stored a second time, and the answer says where it is."""
+    data = backfill_demo(tmp_path)
+    other = {"HIVEMIND_HOME": str(data), "HOME": str(tmp_path), "HIVEMIND_WORKSPACE_ID": "team-b"}
+    done = run("backfill", "--from", str(DEMO), env=other)
+    assert done.code == 1
+    assert "is kept by workspace default" in done.err
+    counted = run("sql", "select count(*) from sessions where workspace_id = 'team-b'", env=other)
+    assert counted.out.strip() == "0"
