@@ -51,11 +51,12 @@ def test_running_out_of_space_on_the_way_is_no_bug(error: Exception) -> None:
 
 
 def test_a_session_is_kept_by_one_workspace(tmp_path: Path) -> None:
-    """What another workspace keeps is not stored a second time, and the answer says where it is."""
-    data = backfill_demo(tmp_path)
-    other = {"HIVEMIND_HOME": str(data), "HOME": str(tmp_path), "HIVEMIND_WORKSPACE_ID": "team-b"}
-    done = run("backfill", "--from", str(DEMO), env=other)
+    """What another workspace keeps is not taken from it by a backfill of all that is on the disk."""
+    shutil.copytree(DEMO / "projects", tmp_path / ".claude" / "projects")
+    env = {"HIVEMIND_HOME": str(tmp_path / "data"), "HOME": str(tmp_path), "CLAUDE_CONFIG_DIR": ""}
+    assert run("backfill", env=env | {"HIVEMIND_WORKSPACE_ID": "team-b"}).code == 0
+    done = run("backfill", env=env)
     assert done.code == 1
-    assert "is kept by workspace default" in done.err
-    counted = run("sql", "select count(*) from sessions where workspace_id = 'team-b'", env=other)
+    assert "is kept by workspace team-b" in done.err
+    counted = run("sql", "select count(*) from sessions where workspace_id = 'default'", env=env)
     assert counted.out.strip() == "0"

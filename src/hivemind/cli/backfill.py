@@ -102,8 +102,9 @@ def store(
                 if (skipped / layout.session_file(path.name.split(".")[0])).exists():
                     refused.append({"path": str(path), "problem": "was run with HIVEMIND_CAPTURE=false"})
                     continue
-                if owner_workspace := elsewhere.get(str(path)):
-                    refused.append({"path": str(path), "problem": f"is kept by workspace {owner_workspace}"})
+                # Whoever names a folder means this workspace; what was found by itself stays where it is.
+                if agent is not None and (keeper := elsewhere.get(str(path))):
+                    refused.append({"path": str(path), "problem": f"is kept by workspace {keeper}"})
                     continue
                 result = ingest.ingest(
                     database,

@@ -38,9 +38,7 @@ def status(app: App, *, as_json: bool) -> None:
     if state["problems"]:
         app.say(f"problems: {state['problems']}; see `hivemind doctor`")
     if not any(agent["wired"] for agent in state["agents"]):
-        app.note(
-            "Nothing is wired: run `hivemind install`; `hivemind doctor` says what stands in the way."
-        )
+        app.note("Nothing is wired: run `hivemind install`; `hivemind doctor` says what stands in the way.")
 
 
 def _agent_line(agent: dict[str, Any]) -> str:
