@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 #: Variables that say where a person's files are or change what Hivemind or an agent does.
 _OF_THE_PERSON = ("HIVEMIND_", "XDG_", "CLAUDE", "ANTHROPIC_", "CODEX_", "GIT_")
@@ -19,7 +20,11 @@ _CLIENTS = "HIVEMIND_E2E_CLIENTS"
 
 
 def pytest_configure() -> None:
-    """Keep the end-to-end tests' cache of clients where it is for all tests."""
+    """Keep the end-to-end tests' cache of clients, and make what CI generates the same in every run."""
+    # A developer's runs look for new examples; a change is judged by the same ones each time.
+    settings.register_profile("ci", derandomize=True, deadline=None)
+    if os.environ.get("CI", "").lower() in ("1", "true"):
+        settings.load_profile("ci")
     default = "~/Library/Caches" if sys.platform == "darwin" else "~/.cache"
     cache = Path(os.environ.get("XDG_CACHE_HOME") or default).expanduser()
     os.environ.setdefault(_CLIENTS, str(cache / "hivemind-e2e"))
