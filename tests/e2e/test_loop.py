@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -73,6 +74,16 @@ def run(client: ClaudeCode, prompt: str, project: Path) -> Completed:
     return done
 
 
+def learn(hivemind: Hivemind, client: ClaudeCode, model: ScriptedModel, trap: Path) -> dict[str, Any]:
+    """Wire the client, let two sessions fail and recover, and give the skill that comes of it."""
+    play_trap(model)
+    hivemind.run("install")
+    run(client, "Please run the test suite.", trap)
+    run(client, "Does the test suite still pass?", trap)
+    (skill,) = hivemind.wait_for(lambda: hivemind.json("skills", "list"))
+    return dict(skill)
+
+
 def events(hivemind: Hivemind, session_id: str) -> list[dict[str, object]]:
     """Give a session's events without usage, in order."""
     return hivemind.sql(
@@ -118,11 +129,7 @@ def test_the_next_start_says_in_one_line_what_was_learnt(
     hivemind: Hivemind, claude_code: ClaudeCode, scripted_model: ScriptedModel, trap: Path
 ) -> None:
     """The installed hook's answer to a session start names the new skill to the person, and only once."""
-    play_trap(scripted_model)
-    hivemind.run("install")
-    run(claude_code, "Please run the test suite.", trap)
-    run(claude_code, "Does the test suite still pass?", trap)
-    (skill,) = hivemind.wait_for(lambda: hivemind.json("skills", "list"))
+    skill = learn(hivemind, claude_code, scripted_model, trap)
     (group,) = json.loads(claude_code.settings.read_text())["hooks"]["SessionStart"]
     payload = {"session_id": "next", "cwd": str(trap), "hook_event_name": "SessionStart", "source": "startup"}
 
@@ -214,11 +221,7 @@ def test_the_real_client_loads_a_skill_over_mcp(
     hivemind: Hivemind, claude_code: ClaudeCode, scripted_model: ScriptedModel, trap: Path
 ) -> None:
     """The registered MCP server starts in the client, finds the skill and gives its text."""
-    play_trap(scripted_model)
-    hivemind.run("install")
-    run(claude_code, "Please run the test suite.", trap)
-    run(claude_code, "Does the test suite still pass?", trap)
-    (skill,) = hivemind.wait_for(lambda: hivemind.json("skills", "list"))
+    skill = learn(hivemind, claude_code, scripted_model, trap)
     claude_code.env["ENABLE_TOOL_SEARCH"] = "false"
     scripted_model.when(
         "(?i)what did we learn",

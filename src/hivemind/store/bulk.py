@@ -1,17 +1,21 @@
-"""The bulk seam of SQLite: many rows in one call, without SQLAlchemy's work for each value."""
+"""How SQLite takes rows: many new ones in one call, or one in place of what has its key."""
 
 import json
 from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert
 
 from hivemind.store.database import Workspace
 from hivemind.store.schema import UtcTime, utc_text
 
 
 def append(workspace: Workspace, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
-    """Insert rows that all have the same columns; times are aware, JSON columns take what json can write."""
+    """Insert rows that all have the same columns, without SQLAlchemy's work for each value.
+
+    Times are aware; JSON columns take what json can write.
+    """
     if not rows:
         return
     names = list(rows[0])
@@ -28,3 +32,12 @@ def append(workspace: Workspace, table: sa.Table, rows: Sequence[dict[str, Any]]
             values[n] = None if values[n] is None else json.dumps(values[n])
         bound.append(tuple(values))
     workspace.connection.exec_driver_sql(statement, bound)
+
+
+def put(workspace: Workspace, table: sa.Table, values: dict[str, Any]) -> None:
+    """Write one row of the workspace, in place of the one with its key where there is one."""
+    row = {"workspace_id": workspace.workspace_id, **values}
+    key = [column.name for column in table.primary_key]
+    statement = insert(table).values(**row)
+    others = {name: statement.excluded[name] for name in row if name not in key}
+    workspace.execute(statement.on_conflict_do_update(index_elements=key, set_=others))

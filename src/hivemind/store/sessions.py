@@ -340,15 +340,7 @@ def put_position(workspace: Workspace, new: Position, *, was: Position | None) -
             hint="nothing is lost: the next read goes on from where the other stopped",
         )
     values = {name: getattr(new, name) for name in Position.__dataclass_fields__}
-    statement = insert(schema.transcripts).values(
-        workspace_id=workspace.workspace_id, read_at=datetime.now(UTC), **values
-    )
-    workspace.execute(
-        statement.on_conflict_do_update(
-            index_elements=["workspace_id", "path"],
-            set_={name: statement.excluded[name] for name in (*values, "read_at") if name != "path"},
-        )
-    )
+    bulk.put(workspace, schema.transcripts, {**values, "read_at": datetime.now(UTC)})
 
 
 def session(workspace: Workspace, session_id: str) -> Any:

@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
 
 from hivemind.domain.skills import LIVE_STATES, Finding, SkillDocument, SkillState
 from hivemind.errors import HivemindError
-from hivemind.store import schema, search
+from hivemind.store import bulk, schema, search
 from hivemind.store.database import Workspace
 
 #: Bound parameters of one statement; SQLite before 3.32 allows 999.
@@ -449,15 +448,7 @@ def _install(row: Any) -> Install:
 def put_install(workspace: Workspace, new: Install) -> None:
     """Record what is known of a path."""
     values = {name: getattr(new, name) for name in Install.__dataclass_fields__}
-    statement = insert(schema.installs).values(
-        workspace_id=workspace.workspace_id, written_at=datetime.now(UTC), **values
-    )
-    workspace.execute(
-        statement.on_conflict_do_update(
-            index_elements=["workspace_id", "path"],
-            set_={name: statement.excluded[name] for name in (*values, "written_at") if name != "path"},
-        )
-    )
+    bulk.put(workspace, schema.installs, {**values, "written_at": datetime.now(UTC)})
 
 
 def forget_install(workspace: Workspace, path: str) -> None:
