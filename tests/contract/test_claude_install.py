@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from hivemind.agents.base import FileChange, Machine, Wiring
 from hivemind.agents.claude import install
-from hivemind.agents.files import apply_changes
-from hivemind.agents.json_edit import parse
+from hivemind.agents.editing.files import apply_changes
+from hivemind.agents.editing.json_edit import parse
 from hivemind.errors import HivemindError
 
 FOREIGN = {"type": "command", "command": "notify-send 'done'"}

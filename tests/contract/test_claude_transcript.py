@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 from hivemind.agents.base import ReaderState
 from hivemind.agents.claude import payload
-from hivemind.agents.claude.transcript import companions, read_line, recognises, transcripts
+from hivemind.agents.claude.transcript import companions, read_line, recognises
+from hivemind.agents.transcript_file import transcripts
 from hivemind.domain.events import EventKind, ResultStatus
 
 FIXTURES = Path(__file__).parent / "fixtures" / "claude"
@@ -210,8 +211,9 @@ def test_no_json_value_makes_the_reader_raise(records: list[Any]) -> None:
 @given(body=st.dictionaries(_NAMES, _JSON, max_size=6), event=st.sampled_from([*payload.MOMENTS, "Other"]))
 def test_no_payload_makes_the_hooks_adapter_raise(body: dict[str, Any], event: str) -> None:
     """Whatever is in a payload, the announcement and the prompt are made of it without an error."""
-    said = payload.announcement(event, body)
-    assert said["moment"] == payload.MOMENTS.get(event, "")
+    said = payload.announcement(event, body, "")
+    assert ("cursor_version" in body) == (said is None)
+    assert said is None or said["moment"] == payload.MOMENTS.get(event, "")
     assert isinstance(payload.prompt(body), str)
 
 

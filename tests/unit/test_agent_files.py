@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hivemind.agents.base import FileChange
-from hivemind.agents.files import apply_changes, backup_path, diff, read_bytes
+from hivemind.agents.editing.files import apply_changes, backup_path, diff, read_bytes
 from hivemind.errors import HivemindError
 
 
@@ -147,7 +147,7 @@ def test_a_full_disk_leaves_every_file_whole(folder: Path, backups: Path) -> Non
         "import resource, signal, sys\n"
         "from pathlib import Path\n"
         "from hivemind.agents.base import FileChange\n"
-        "from hivemind.agents.files import apply_changes\n"
+        "from hivemind.agents.editing.files import apply_changes\n"
         "from hivemind.errors import HivemindError\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"

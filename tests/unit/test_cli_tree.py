@@ -62,7 +62,7 @@ def test_help_imports_nothing_heavy() -> None:
     code += "except SystemExit: print(*sys.modules, file=sys.stderr)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = set(done.stderr.split())
-    assert loaded & {"sqlalchemy", "rich", "alembic", "mcp", "hivemind.store", "hivemind.agents"} == set()
+    assert loaded & {"sqlalchemy", "rich", "alembic", "mcp", "hivemind.store", "hivemind.agents.claude"} == set()
 
 
 def test_status_imports_no_database_library() -> None:

@@ -215,9 +215,11 @@ def test_with_capture_off_only_that_is_noted(data: Data, value: str) -> None:
 
 
 def test_hiveminds_own_calls_of_an_agent_are_not_captured(data: Data) -> None:
-    """HIVEMIND_INSIDE leaves no trace at all."""
-    assert data.hook("Stop", worker=True, env={"HIVEMIND_INSIDE": "1"}).code == 0
-    assert list(data.path.iterdir()) == []
+    """HIVEMIND_INSIDE leaves nothing but the mark that keeps the session out of a later backfill, too."""
+    said = payload("Stop")
+    assert data.hook("Stop", said, worker=True, env={"HIVEMIND_INSIDE": "1"}).code == 0
+    marks = [str(path.relative_to(data.path)) for path in data.path.rglob("*") if path.is_file()]
+    assert marks == [f"not-captured/{said['session_id']}"]
 
 
 def test_the_workspace_comes_from_the_environment(data: Data) -> None:

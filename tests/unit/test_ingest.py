@@ -32,8 +32,9 @@ from claude_records import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hivemind.agents import transcript_file
 from hivemind.agents.claude import agent
-from hivemind.capture import ingest, transcript_file
+from hivemind.capture import ingest
 from hivemind.errors import HivemindError
 from hivemind.store.database import Database, open_database
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, assume, given, reject, settings
 from hypothesis import strategies as st
 
-from hivemind.agents.json_edit import MAX_BYTES, Document, parse
-from hivemind.agents.json_scan import MAX_DEPTH
+from hivemind.agents.editing.json_edit import MAX_BYTES, Document, parse
+from hivemind.agents.editing.json_scan import MAX_DEPTH
 from hivemind.errors import HivemindError
 
 PATH = Path("/home/someone/settings.json")

@@ -1,19 +1,32 @@
-"""Every agent that Hivemind knows: one line each."""
+"""Every agent that Hivemind knows: one line each, the name of its folder."""
 
-from hivemind.agents.base import Agent
-from hivemind.agents.claude import agent as claude
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING, cast
+
 from hivemind.errors import HivemindError
 
-AGENTS: tuple[Agent, ...] = (claude,)
+if TYPE_CHECKING:
+    from hivemind.agents.base import Agent
+
+#: In the order in which they are tried on a transcript whose agent is not known.
+NAMES: tuple[str, ...] = ("claude",)
 
 
-def by_name(name: str) -> Agent:
+@cache
+def _load(name: str) -> "Agent":
+    return cast("Agent", import_module(f"hivemind.agents.{name}.agent"))
+
+
+def agents() -> "tuple[Agent, ...]":
+    """Give every agent; their modules are imported on first use."""
+    return tuple(_load(name) for name in NAMES)
+
+
+def by_name(name: str) -> "Agent":
     """Give the agent called `name`; raise where there is none."""
-    for agent in AGENTS:
-        if agent.name == name:
-            return agent
+    if name in NAMES:
+        return _load(name)
     raise HivemindError(
-        "agent-unknown",
-        f"{name!r} is not an agent",
-        hint="known agents: " + ", ".join(a.name for a in AGENTS),
+        "agent-unknown", f"{name!r} is not an agent", hint="known agents: " + ", ".join(NAMES)
     )

@@ -36,8 +36,8 @@ def main(argv: list[str]) -> None:
     data = argv[3] if len(argv) > 3 else ""
     try:
         _set_deadline()
-        if not os.environ.get("HIVEMIND_INSIDE") and len(argv) > 3:
-            _run(agent=argv[1], event=argv[2], data=data)
+        if len(argv) > 3:
+            _run(agent=argv[1], event=argv[2], data=data, root=argv[4] if len(argv) > 4 else "")
     except BaseException as error:
         _record(data, argv[1:3], error)
     finally:
@@ -58,7 +58,7 @@ def _set_deadline() -> None:
         pass  # Windows has no timer; the agent's own timeout bounds the hook there
 
 
-def _run(agent: str, event: str, data: str) -> None:
+def _run(agent: str, event: str, data: str, root: str) -> None:
     from hivemind.capture import layout
     from hivemind.domain import plain_json
 
@@ -68,12 +68,16 @@ def _run(agent: str, event: str, data: str) -> None:
     payload = plain_json.loads(_stdin())
     if not isinstance(payload, dict):
         raise ValueError(f"the payload of {event} is not an object")
-    said = adapter.announcement(event, payload)
+    said = adapter.announcement(event, payload, root)
+    if said is None:
+        return  # another agent runs this one's hooks beside its own
     said = {k: v if isinstance(v, (str, int, float)) else None for k, v in said.items()}
     session_id = said.get("session_id")
     if not isinstance(session_id, str) or not session_id:
         raise ValueError(f"the payload of {event} has no session_id")
-    if os.environ.get("HIVEMIND_CAPTURE", "").strip().lower() in OFF:
+    # Hivemind itself runs this agent as its model: neither captured now nor by a later backfill.
+    inside = os.environ.get("HIVEMIND_INSIDE")
+    if inside or os.environ.get("HIVEMIND_CAPTURE", "").strip().lower() in OFF:
         _skip(data, layout.skipped_dir(data), layout.session_file(session_id))
         return
     if os.path.exists(os.path.join(layout.skipped_dir(data), layout.session_file(session_id))):
@@ -85,6 +89,10 @@ def _run(agent: str, event: str, data: str) -> None:
         # The worker reads on until the answer is in the transcript: a checksum keeps it off the disk.
         said["expects"] = crc32(last.strip().encode("utf-8", "replace"))
     said["at"] = time.time()
+    if hasattr(adapter, "record"):
+        said["transcript"] = _keep(
+            data, agent, layout.session_file(session_id), adapter.record(event, payload)
+        )
     line = plain_json.dumps(said)
     spooled = False
     try:
@@ -127,9 +135,13 @@ def _make_folder(data: str, folder: str) -> None:
 
 def _announce(data: str, folder: str, name: str, line: str) -> None:
     _make_folder(data, folder)
+    _append(os.path.join(folder, name + ".jsonl"), line)
+
+
+def _append(path: str, line: str) -> None:
     # Without O_NONBLOCK whatever else has this name, such as a pipe, would hold the agent up.
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NONBLOCK", 0)
-    fd = os.open(os.path.join(folder, name + ".jsonl"), flags, 0o600)
+    fd = os.open(path, flags, 0o600)
     try:
         # One write, newlines on both sides: a line that a full disk cut short spoils no other.
         content = f"\n{line}\n".encode()
@@ -137,6 +149,19 @@ def _announce(data: str, folder: str, name: str, line: str) -> None:
             raise OSError("the disk took only a part of the announcement")
     finally:
         os.close(fd)
+
+
+def _keep(data: str, agent: str, name: str, record: dict) -> str:  # type: ignore[type-arg]
+    """Append what an agent without a transcript reports to one that we keep for it; give its path."""
+    from hivemind.capture import layout
+    from hivemind.domain import plain_json
+
+    folder = layout.kept_dir(data, agent)
+    _make_folder(data, os.path.dirname(folder))
+    _make_folder(data, folder)
+    path = os.path.join(folder, name + ".jsonl")
+    _append(path, plain_json.dumps({"at": time.time(), **record}))
+    return path
 
 
 def _skip(data: str, folder: str, name: str) -> None:

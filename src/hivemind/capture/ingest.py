@@ -3,16 +3,16 @@
 import math
 import os
 from binascii import crc32
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from hivemind.agents.base import Agent, ReaderState
+from hivemind.agents.base import Agent, ReaderState, Transcript
+from hivemind.agents.transcript_file import decode
 from hivemind.capture.git import project_of
 from hivemind.capture.redaction import Redactor
-from hivemind.capture.transcript_file import TranscriptFile, decode, open_transcript
 from hivemind.domain.events import Event, EventKind, ResultStatus, SessionFacts, session_key
 from hivemind.domain.text import storable
 from hivemind.errors import HivemindError
@@ -28,6 +28,8 @@ MAX_TEXT_CHARS = 1 << 20
 MAX_NAME_CHARS = 300
 #: Deeper nested tool inputs are kept as text.
 MAX_DEPTH = 64
+#: By so many lines the agent that wrote a transcript is told.
+RECOGNISED_BY_LINES = 16
 #: Each time that another process reads the same transcript it gets further; so often we let it at most.
 MAX_TURNS = 100
 
@@ -73,20 +75,22 @@ def ingest(
     redactor: Redactor,
     final: bool = False,
     excludes: Callable[[str], bool] | None = None,
+    skips: Callable[[str], bool] | None = None,
 ) -> Ingested:
     """Store what a transcript holds beyond the last read.
 
     `final` says that nobody is writing the file: a last line without its newline is then counted, too.
     `excludes` says which working directories are kept out: a session that began in one is refused, and of any
-    other session what was done in one is left out.
+    other session what was done in one is left out. `skips` says which sessions, by their agent's own id, were
+    run with capture off and are refused.
     Raises OSError where the file cannot be read, and HivemindError where the session is refused.
     """
     done = Ingested(path=_key(path), agent=agent.name)
     for turn in range(MAX_TURNS):
         state = ReaderState()
-        reader = _Reader(agent, state=state, redactor=redactor, excludes=excludes, final=final)
+        reader = _Reader(agent, state=state, redactor=redactor, excludes=excludes, skips=skips, final=final)
         try:
-            with open_transcript(path) as file:
+            with agent.open_transcript(path) as file:
                 _ingest(database, file, reader=reader, workspace_id=workspace_id, done=done)
         except sessions.ContendedError:
             if turn == MAX_TURNS - 1:
@@ -101,7 +105,7 @@ def _key(path: Path) -> str:
 
 
 def _ingest(
-    database: Database, file: TranscriptFile, *, reader: "_Reader", workspace_id: str, done: Ingested
+    database: Database, file: Transcript, *, reader: "_Reader", workspace_id: str, done: Ingested
 ) -> None:
     with database.read(workspace_id) as workspace:
         held = sessions.position(workspace, done.path)
@@ -117,7 +121,7 @@ def _ingest(
         done.problem = file.problem
 
 
-def _start(held: sessions.Position | None, *, file: TranscriptFile, done: Ingested) -> sessions.Position:
+def _start(held: sessions.Position | None, *, file: Transcript, done: Ingested) -> sessions.Position:
     fresh = sessions.Position(path=done.path, agent=done.agent)
     if held is None:
         return fresh
@@ -138,11 +142,12 @@ class _Reader:
     state: ReaderState
     redactor: Redactor
     excludes: Callable[[str], bool] | None
+    skips: Callable[[str], bool] | None
     final: bool
     began: bool = False  #: the session's first folder is known, and none that is excluded
     facts: tuple[SessionFacts, SessionFacts] | None = None  #: the last line's, as they came and cleaned
 
-    def batches(self, file: TranscriptFile, *, start: int) -> Iterator[_Batch]:
+    def batches(self, file: Transcript, *, start: int) -> Iterator[_Batch]:
         """Yield what is to be stored together."""
         batch = _Batch(end=start)
         for line, end in file.lines(start=start, final=self.final):
@@ -177,9 +182,15 @@ class _Reader:
         batch.events.extend(redact(event, self.redactor) for event in result.events)
 
     def _clean(self, facts: SessionFacts) -> SessionFacts:
+        if self.facts is None or self.facts[0].session_id != facts.session_id:
+            self._require_captured(facts.session_id)
         if self.facts is None or self.facts[0] != facts:
             self.facts = (facts, _clean(facts))
         return self.facts[1]
+
+    def _require_captured(self, session_id: str) -> None:
+        if self.skips is not None and self.skips(session_id):
+            raise HivemindError("capture-excluded", f"session {session_id[:80]!r} was run with capture off")
 
     def _leaves_out(self, cwd: str) -> bool:
         excluded = self.excludes is not None and self.excludes(cwd)
@@ -273,7 +284,7 @@ def _store(
     at: sessions.Position,
     held: sessions.Position | None,
     reader: _Reader,
-    file: TranscriptFile,
+    file: Transcript,
     workspace_id: str,
     done: Ingested,
 ) -> sessions.Position:
@@ -330,9 +341,9 @@ def _tally(done: Ingested, batch: _Batch, *, at: sessions.Position, new: session
                 done.prompts += 1
 
 
-def records(path: Path) -> Iterator[tuple[bytes, Any]]:
+def records(path: Path, agent: Agent) -> Iterator[tuple[bytes, Any]]:
     """Yield each line of a transcript with its record, None where it is not JSON."""
-    with open_transcript(path) as file:
+    with agent.open_transcript(path) as file:
         for line, _ in file.lines(final=True):
             if line is None:
                 yield b"", None
@@ -343,12 +354,21 @@ def records(path: Path) -> Iterator[tuple[bytes, Any]]:
                     yield line, None
 
 
-def recognise(path: Path, agents: tuple[Agent, ...]) -> Agent:
+def recognise(path: Path, agents: Sequence[Agent]) -> Agent:
     """Find the agent whose format a transcript is in, by its first lines and not by its name."""
-    first = [record for _, record in islice(records(path), 16) if record is not None]
+    seen: dict[Any, list[Any]] = {}  # most agents open a transcript in the same way: it is read once for them
+    trouble: OSError | None = None
     for agent in agents:
-        if agent.recognises(first):
+        if agent.open_transcript not in seen:
+            try:
+                first = islice(records(path, agent), RECOGNISED_BY_LINES)
+                seen[agent.open_transcript] = [record for _, record in first if record is not None]
+            except OSError as error:
+                trouble, seen[agent.open_transcript] = trouble or error, []
+        if seen[agent.open_transcript] and agent.recognises(seen[agent.open_transcript]):
             return agent
+    if trouble and not any(seen.values()):
+        raise trouble
     raise HivemindError(
         "transcript-unknown",
         f"{path} is in no format that is known here",

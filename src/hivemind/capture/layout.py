@@ -25,6 +25,11 @@ def spool_dir(data: str) -> str:
     return os.path.join(data, "spool")
 
 
+def kept_dir(data: str, agent: str) -> str:
+    """Give the folder of the transcripts that hooks keep for an agent that writes none, one a session."""
+    return os.path.join(data, "kept", agent)
+
+
 def skipped_dir(data: str) -> str:
     """Give the folder that names, by an empty file, each session that was run with capture off."""
     return os.path.join(data, "not-captured")

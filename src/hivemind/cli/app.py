@@ -60,7 +60,7 @@ class App:
         """Describe this machine for agents' adapters."""
         from hivemind.agents.base import Machine
 
-        return Machine(home=self.environment.home, env=self.environment.variables)
+        return Machine(home=self.environment.home, data_dir=self.data, env=self.environment.variables)
 
     @cached_property
     def wiring(self) -> "Wiring":
@@ -108,12 +108,15 @@ class App:
 
     def publish(self, database: "Database") -> None:
         """Bring the skill files in projects in line with the library, and say what was left alone."""
-        from hivemind.agents.registry import AGENTS
+        from hivemind.agents.editing.receipts import wired_agents
+        from hivemind.agents.registry import agents
         from hivemind.library import publish
+
+        wired = wired_agents(self.data)
 
         report = publish.publish(
             database,
-            agents=AGENTS,
+            agents=[agent for agent in agents() if agent.name in wired],
             workspace_id=self.workspace_id,
             max_per_project=self.settings.publish_max_per_project,
             home=self.environment.home,

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from hivemind.agents.base import Agent
-from hivemind.agents.registry import AGENTS
+from hivemind.agents.registry import agents
 from hivemind.capture import ingest, layout
 from hivemind.cli.app import App, emit, json_option, pass_app
 from hivemind.cli.text import bytes_text, count
@@ -39,10 +39,10 @@ def backfill(app: App, *, folder: Path | None, no_mine: bool, as_json: bool) -> 
         )
     waiting = transcripts(app, folder)
     if not waiting:
-        where = str(folder) if folder else ", ".join(str(a.default_root(app.machine)) for a in AGENTS)
+        where = str(folder) if folder else ", ".join(str(a.default_root(app.machine)) for a in agents())
         raise HivemindError(
             "no-transcripts",
-            f"no transcript (*.jsonl) was found in {where}",
+            f"no transcript was found in {where}",
             hint="name another folder with --from",
         )
     started = time.perf_counter()
@@ -65,10 +65,10 @@ def backfill(app: App, *, folder: Path | None, no_mine: bool, as_json: bool) -> 
 def transcripts(app: App, folder: Path | None) -> list[tuple[Path, Agent | None]]:
     """Find transcripts: in a folder with the agent told by content, or where each agent keeps its own."""
     if folder is not None:
-        seen = dict.fromkeys(path for agent in AGENTS for path in agent.transcripts(folder))
+        seen = dict.fromkeys(path for agent in agents() for path in agent.transcripts(folder))
         return [(path, None) for path in seen]
     found: list[tuple[Path, Agent | None]] = []
-    for agent in AGENTS:
+    for agent in agents():
         root = agent.default_root(app.machine)
         if root.is_dir():
             found += [(path, agent) for path in agent.transcripts(root)]
@@ -98,10 +98,8 @@ def store(
         for path, agent in waiting:
             started = time.perf_counter()
             try:
-                owner = agent or ingest.recognise(path, AGENTS)
-                if (skipped / layout.session_file(path.name.split(".")[0])).exists():
-                    refused.append({"path": str(path), "problem": "was run with HIVEMIND_CAPTURE=false"})
-                    continue
+                # By content, even in an agent's own folder: another agent may have written it there.
+                owner = ingest.recognise(path, agents() if agent is None else [agent, *agents()])
                 # Whoever names a folder means this workspace; what was found by itself stays where it is.
                 if agent is not None and (keeper := elsewhere.get(str(path))):
                     refused.append({"path": str(path), "problem": f"is kept by workspace {keeper}"})
@@ -114,6 +112,7 @@ def store(
                     redactor=redactor,
                     final=folder_is_archive(app, path),
                     excludes=app.settings.excludes,
+                    skips=lambda session_id: (skipped / layout.session_file(session_id)).exists(),
                 )
                 values = asdict(result)
                 del values["said"]
@@ -129,10 +128,11 @@ def store(
 
 def folder_is_archive(app: App, path: Path) -> bool:
     """Say whether nobody writes a transcript any more: it lies outside the agents' own folders, or is old."""
-    roots = [agent.default_root(app.machine) for agent in AGENTS]
+    roots = [agent.default_root(app.machine) for agent in agents()]
     if not any(path.is_relative_to(root) for root in roots):
         return True
-    return time.time() - path.stat().st_mtime > 3600
+    written = path if path.exists() else path.parent  # a session in a database
+    return time.time() - written.stat().st_mtime > 3600
 
 
 def _mine(app: App, *, quiet: bool) -> list[dict[str, Any]]:

@@ -58,18 +58,20 @@ def doctor(app: App, *, clear: bool, as_json: bool) -> None:
 
 
 def _wiring(app: App) -> Iterator[Check]:
-    from hivemind.agents.registry import AGENTS
+    from hivemind.agents.editing.receipts import wired_agents
+    from hivemind.agents.registry import agents
 
-    for agent in AGENTS:
+    wired = wired_agents(app.data)
+    here = [agent for agent in agents() if agent.name in wired or agent.detect(app.machine)]
+    if not here:
+        yield Check(
+            name="agents",
+            ok=False,
+            detail="none is on this machine",
+            hint="install one of " + ", ".join(a.title for a in agents()) + ", then run `hivemind install`",
+        )
+    for agent in here:
         checks = agent.check_wiring(app.machine, app.wiring)
-        if not agent.detect(app.machine) and not any(check.ok for check in checks):
-            yield Check(
-                name=f"{agent.title} found",
-                ok=False,
-                detail="not on this machine",
-                hint="install it, then run `hivemind install`",
-            )
-            continue
         for check in checks:
             yield Check(
                 name=f"{agent.title} {check.name}",

@@ -5,6 +5,7 @@ from importlib import import_module
 import click
 
 from hivemind import __version__
+from hivemind.agents.registry import NAMES
 
 #: Verb → (module, attribute, one line of help). A test compares the line with the command's own.
 COMMANDS: dict[str, tuple[str, str, str]] = {
@@ -12,7 +13,6 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "scan": ("scan", "scan", "Show what is in the sessions on this disk; stores nothing."),
     "install": ("wiring", "install", "Wire the agents found on this machine."),
     "uninstall": ("wiring", "uninstall", "Take the wiring out again, byte for byte."),
-    "claude": ("wiring", "claude", "Wire or unwire Claude Code alone."),
     "status": ("status", "status", "Show what is wired, what is stored and what was learnt."),
     "doctor": ("doctor", "doctor", "Prove the wiring end to end and say how to mend it."),
     "backfill": ("backfill", "backfill", "Store the sessions that are already on this disk."),
@@ -32,10 +32,13 @@ class LazyGroup(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """Give the verbs in the order of use."""
-        return list(COMMANDS)
+        return [*COMMANDS, *NAMES]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         """Load one verb."""
+        if cmd_name in NAMES:
+            group: click.Command = import_module("hivemind.cli.wiring").agent_group(cmd_name)
+            return group
         found = COMMANDS.get(cmd_name)
         if found is None:
             return None
@@ -46,6 +49,10 @@ class LazyGroup(click.Group):
         """Write the list of verbs."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, line) for name, (_, _, line) in COMMANDS.items()])
+        with formatter.section("Agents"):
+            formatter.write_dl(
+                [(", ".join(NAMES), "`install` or `uninstall` behind it wires that one alone.")]
+            )
 
 
 @click.group(

@@ -71,7 +71,7 @@ def path(app: App) -> None:
 
 def _write(app: App, text: str) -> None:
     from hivemind.agents.base import FileChange
-    from hivemind.agents.files import apply_changes, read_bytes
+    from hivemind.agents.editing.files import apply_changes, read_bytes
 
     target = settings.config_path(app.data)
     app.data.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -23,7 +23,11 @@ def status(app: App, *, as_json: bool) -> None:
     capture = "on" if state["capture"] else "OFF: nothing is stored (HIVEMIND_CAPTURE or capture.enabled)"
     app.say(f"capture {capture}; skills load under policy {state['policy']}; model: none (templates)")
     for agent in state["agents"]:
-        app.say(_agent_line(agent))
+        if agent["found"] or agent["wired"]:
+            app.say(_agent_line(agent))
+    absent = [a["title"] for a in state["agents"] if not (a["found"] or a["wired"])]
+    if absent:
+        app.say(f"not on this machine: {', '.join(absent)}")
     worker = state["worker"]
     app.say(f"worker: {f'running (process {worker})' if worker else 'not running; hooks start it'}")
     stored = state["stored"]
@@ -42,8 +46,6 @@ def status(app: App, *, as_json: bool) -> None:
 
 
 def _agent_line(agent: dict[str, Any]) -> str:
-    if not agent["found"] and not agent["wired"]:
-        return f"{agent['title']}: not found on this machine"
     if not agent["wired"]:
         missing = "; ".join(
             f"{c['name']}: {c['detail'] or 'missing'}" for c in agent["checks"] if not c["ok"]
@@ -62,7 +64,7 @@ def gather(app: App) -> dict[str, Any]:
     from dataclasses import asdict
     from pathlib import Path
 
-    from hivemind.agents.registry import AGENTS
+    from hivemind.agents.registry import agents as all_agents
     from hivemind.capture import heartbeat, layout
     from hivemind.capture.spool import Spool
     from hivemind.store.glance import glance
@@ -71,7 +73,7 @@ def gather(app: App) -> dict[str, Any]:
     seen = glance(app.database_path, app.workspace_id)
     heard = heartbeat.read(app.data)
     agents = []
-    for agent in AGENTS:
+    for agent in all_agents():
         checks = agent.check_wiring(app.machine, app.wiring)
         last = heard.get(agent.name)
         agents.append(

@@ -6,18 +6,16 @@ from collections.abc import Iterable
 
 import click
 
-from hivemind.agents import files
 from hivemind.agents.base import Agent, FileChange
-from hivemind.agents.registry import AGENTS, by_name
+from hivemind.agents.editing import files
+from hivemind.agents.registry import NAMES, agents, by_name
 from hivemind.cli.app import App, pass_app
 from hivemind.errors import HivemindError
 
 dry_run_option = click.option(
     "--dry-run", is_flag=True, help="Show the changes to your files as a diff; change nothing."
 )
-only_option = click.option(
-    "--only", metavar="A,B", help="Only these agents (" + ", ".join(a.name for a in AGENTS) + ")."
-)
+only_option = click.option("--only", metavar="A,B", help="Only these agents (" + ", ".join(NAMES) + ").")
 yes_option = click.option("--yes", is_flag=True, help="Accepted for scripts: nothing is asked anyway.")
 
 
@@ -33,7 +31,7 @@ def install(app: App, *, only: str | None, dry_run: bool, yes: bool) -> None:  #
     is, byte for byte; `hivemind uninstall` takes the additions out again.
     """
     chosen = _chosen(only)
-    found = [agent for agent in chosen or AGENTS if agent.detect(app.machine)]
+    found = [agent for agent in chosen or agents() if agent.detect(app.machine)]
     for agent in chosen:
         if agent not in found:
             raise HivemindError(
@@ -45,7 +43,7 @@ def install(app: App, *, only: str | None, dry_run: bool, yes: bool) -> None:  #
         raise HivemindError(
             "agent-not-found",
             "no supported agent was found on this machine",
-            hint="supported: " + ", ".join(a.title for a in AGENTS) + "; `hivemind demo` works without one",
+            hint="supported: " + ", ".join(a.title for a in agents()) + "; `hivemind demo` works without one",
         )
     _wire(app, found, dry_run=dry_run)
 
@@ -62,7 +60,7 @@ def uninstall(app: App, *, only: str | None, dry_run: bool, yes: bool, keep_skil
     Removes Hivemind's entries from each agent's settings and the skill files it wrote into projects. What was
     stored stays in Hivemind's own folder, which the last line names.
     """
-    _unwire(app, _chosen(only) or list(AGENTS), dry_run=dry_run)
+    _unwire(app, _chosen(only) or list(agents()), dry_run=dry_run)
     if not keep_skills and not only and app.database_path.exists():
         _unpublish(app, dry_run=dry_run)
     if not dry_run and not only:
@@ -75,9 +73,9 @@ def _chosen(only: str | None) -> list[Agent]:
     return [by_name(name.strip()) for name in only.split(",") if name.strip()] if only else []
 
 
-def _wire(app: App, agents: Iterable[Agent], *, dry_run: bool) -> None:
+def _wire(app: App, chosen: Iterable[Agent], *, dry_run: bool) -> None:
     failed: HivemindError | None = None
-    for agent in agents:
+    for agent in chosen:
         try:
             changes = agent.plan_install(app.machine, app.wiring)
             _apply(app, changes, dry_run=dry_run)
@@ -91,6 +89,9 @@ def _wire(app: App, agents: Iterable[Agent], *, dry_run: bool) -> None:
             app.say(f"{agent.title}: wired ({_names(changes)})")
         else:
             app.say(f"{agent.title}: already wired, nothing changed")
+        for change in changes:
+            if change.note:
+                app.say(f"    {change.note}")
     if failed is not None:
         raise failed
     if not dry_run:
@@ -99,9 +100,9 @@ def _wire(app: App, agents: Iterable[Agent], *, dry_run: bool) -> None:
         )
 
 
-def _unwire(app: App, agents: Iterable[Agent], *, dry_run: bool) -> None:
+def _unwire(app: App, chosen: Iterable[Agent], *, dry_run: bool) -> None:
     failed: HivemindError | None = None
-    for agent in agents:
+    for agent in chosen:
         try:
             changes = agent.plan_uninstall(app.machine)
             _apply(app, changes, dry_run=dry_run)
@@ -152,7 +153,8 @@ def _names(changes: list[FileChange]) -> str:
     return ", ".join(str(change.path) for change in changes if not change.internal)
 
 
-def _agent_group(name: str) -> click.Group:
+def agent_group(name: str) -> click.Group:
+    """Make the verb of one agent."""
     agent = by_name(name)
 
     @click.group(name=name, help=f"Wire or unwire {agent.title} alone.")
@@ -172,6 +174,3 @@ def _agent_group(name: str) -> click.Group:
         _unwire(app, [agent], dry_run=dry_run)
 
     return group
-
-
-claude = _agent_group("claude")

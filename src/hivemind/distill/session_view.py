@@ -4,8 +4,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache, partial
 from typing import Any
 
+from hivemind.agents.registry import agents
 from hivemind.domain.events import EventKind, ResultStatus
 
 #: A longer request is a brief, whose words say little about one step of it, in characters.
@@ -70,6 +72,12 @@ class Stream:
         )
 
 
+@cache
+def tools(kind: str) -> frozenset[str]:
+    """Join what the agents call their tools: names do not collide, and old sessions stay readable."""
+    return frozenset[str]().union(*(getattr(agent, kind) for agent in agents()))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionView:
     """Hold what miners see of a session."""
@@ -79,12 +87,8 @@ class SessionView:
     project_name: str
     root: str
     streams: tuple[Stream, ...]
-    shell_tools: frozenset[str] = field(
-        default_factory=lambda: frozenset({"Bash", "PowerShell", "shell", "bash"})
-    )
-    edit_tools: frozenset[str] = field(
-        default_factory=lambda: frozenset({"Edit", "Write", "MultiEdit", "NotebookEdit", "apply_patch"})
-    )
+    shell_tools: frozenset[str] = field(default_factory=partial(tools, "shell_tools"))
+    edit_tools: frozenset[str] = field(default_factory=partial(tools, "edit_tools"))
 
 
 def build(

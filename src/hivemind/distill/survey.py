@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hivemind.agents.base import Agent, ReaderState
-from hivemind.agents.registry import AGENTS
+from hivemind.agents.registry import NAMES, agents, by_name
 from hivemind.capture import ingest
 from hivemind.capture.git import project_of
 from hivemind.capture.redaction import Redactor
@@ -142,7 +142,7 @@ def look(task: tuple[str, str]) -> Sighting:
     path, name = Path(task[0]), task[1]
     seen = Sighting(path=str(path))
     try:
-        agent = next((a for a in AGENTS if a.name == name), None) or ingest.recognise(path, AGENTS)
+        agent = by_name(name) if name in NAMES else ingest.recognise(path, agents())
         seen.agent = agent.name
         cwd, remote, rows = _read(path, agent, seen)
     except (OSError, EOFError, HivemindError) as error:
@@ -167,7 +167,7 @@ def look(task: tuple[str, str]) -> Sighting:
 def _read(path: Path, agent: Agent, seen: Sighting) -> tuple[str, str, list[_Row]]:
     state, cwd = ReaderState(), ""
     rows: list[_Row] = []
-    for line, record in ingest.records(path):
+    for line, record in ingest.records(path, agent):
         seen.lines += 1
         seen.size_bytes += len(line)
         if record is None:

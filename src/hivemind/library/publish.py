@@ -32,8 +32,8 @@ class SkillFolders(Protocol):
 
     name: str
 
-    def skill_folder(self, project_root: Path) -> Path:
-        """Give the folder of a project where the agent reads skills."""
+    def skill_folder(self, project_root: Path) -> Path | None:
+        """Give the folder of a project where the agent reads skills; None where it reads none there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,8 +249,11 @@ class _Publication:
                 else:
                     self.report.withheld.setdefault(str(root), []).append(skill.name)
             for agent in agents:
+                folder = agent.skill_folder(root)
+                if folder is None:
+                    continue
                 for skill in chosen.values():
-                    path = agent.skill_folder(root) / skill.name / _FILE
+                    path = folder / skill.name / _FILE
                     # Two agents may share one folder, also by a link.
                     real = path.parent.parent.resolve() / skill.name
                     targets.setdefault(real, _Target(path=path, root=root, agent=agent.name, skill=skill))

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from hivemind.agents.files import sync_folder
+from hivemind.agents.editing.files import sync_folder
 from hivemind.errors import HivemindError
 
 #: Largest skill file that is read, in bytes; a larger one is left alone.

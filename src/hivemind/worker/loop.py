@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from hivemind import config
 from hivemind.agents import registry
 from hivemind.agents.base import Agent
+from hivemind.agents.editing.receipts import wired_agents
 from hivemind.capture import heartbeat, ingest, layout
 from hivemind.capture.redaction import Redactor
 from hivemind.capture.spool import Announcement, Spool
@@ -199,9 +200,9 @@ class Worker:
             for position in known:
                 path = Path(position.path)
                 with suppress(OSError, ValueError, HivemindError):
-                    if path.suffix == ".gz" or path.stat().st_size == position.offset_bytes:
-                        continue
                     agent = registry.by_name(position.agent)
+                    if path.suffix == ".gz" or agent.size_bytes(path) == position.offset_bytes:
+                        continue
                     if not self._skipped(position.session_id):
                         self._heat(path, agent=agent, workspace_id=name, until=now + QUIET_S)
 
@@ -253,7 +254,7 @@ class Worker:
         """Read what a transcript has more than before; True where it need not be followed any longer."""
         now = time.monotonic()
         try:
-            size = path.stat().st_size
+            size = hot.agent.size_bytes(path)
             if size != hot.size_bytes:
                 hot.size_bytes, hot.changed = size, now
                 self._ingest(path, hot)
@@ -292,6 +293,7 @@ class Worker:
             workspace_id=hot.workspace_id,
             redactor=self.redactor,
             excludes=self.settings.excludes if self.settings.capture_exclude else None,
+            skips=self._skipped,
         )
         if done.events:
             self.dirty.add(hot.workspace_id)
@@ -341,7 +343,7 @@ class Worker:
             self.to_publish.discard(workspace_id)
             report = publish.publish(
                 self.database,
-                agents=registry.AGENTS,
+                agents=[a for a in registry.agents() if a.name in wired_agents(self.data)],
                 workspace_id=workspace_id,
                 max_per_project=self.settings.publish_max_per_project,
                 home=self.environment.home,

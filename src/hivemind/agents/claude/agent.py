@@ -4,18 +4,23 @@ from pathlib import Path
 
 from hivemind.agents.base import Machine
 from hivemind.agents.claude.install import check_wiring, detect, plan_install, plan_uninstall
-from hivemind.agents.claude.transcript import companions, read_line, recognises, transcripts
+from hivemind.agents.claude.transcript import SHELL_TOOLS, companions, read_line, recognises
+from hivemind.agents.transcript_file import open_transcript, size_bytes, transcripts
 
 __all__ = [
     "check_wiring",
     "companions",
     "default_root",
     "detect",
+    "edit_tools",
     "name",
+    "open_transcript",
     "plan_install",
     "plan_uninstall",
     "read_line",
     "recognises",
+    "shell_tools",
+    "size_bytes",
     "skill_folder",
     "title",
     "transcripts",
@@ -23,6 +28,8 @@ __all__ = [
 
 name = "claude"
 title = "Claude Code"
+shell_tools = SHELL_TOOLS
+edit_tools = frozenset({"Edit", "Write", "MultiEdit", "NotebookEdit"})
 
 
 def default_root(machine: Machine) -> Path:

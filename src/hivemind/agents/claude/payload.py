@@ -18,8 +18,13 @@ MOMENTS = {
 MAX_CONTEXT_CHARS = 10_000
 
 
-def announcement(event, payload):  # type: ignore[no-untyped-def]  # `typing` would cost the hook milliseconds
-    """Pick what the worker needs from a payload: no prompt and no answer is among it."""
+def announcement(event, payload, root):  # type: ignore[no-untyped-def]  # noqa: ARG001  # `typing` costs the hook milliseconds
+    """Pick what the worker needs from a payload: no prompt and no answer is among it.
+
+    None where the payload is not Claude Code's: Cursor runs Claude's hooks beside its own.
+    """
+    if "cursor_version" in payload:
+        return None
     transcript = payload.get("agent_transcript_path") if event == "SubagentStop" else None
     return {
         "moment": MOMENTS.get(event, ""),

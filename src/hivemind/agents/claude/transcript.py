@@ -5,12 +5,15 @@ Formats 2.0.64 to 2.1.330 were seen; what the client adds that is not known here
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
+from hivemind.agents import values
 from hivemind.agents.base import LineResult, ReaderState
+from hivemind.agents.values import content_text, count
+from hivemind.agents.values import text as _text
 from hivemind.domain.events import Event, EventKind, ResultStatus, SessionFacts, Usage
 from hivemind.domain.projects import normalise_remote
 
@@ -19,8 +22,6 @@ AGENT = "claude"
 MAX_PENDING_CALLS = 256
 #: So much of an id or a tool's name is remembered, in characters.
 MAX_ID_CHARS = 200
-#: Years that a transcript can be from; other times are mistakes.
-_YEARS = range(2000, 2200)
 SHELL_TOOLS = frozenset({"Bash", "PowerShell"})
 
 _RECORD_TYPES = frozenset(
@@ -53,20 +54,6 @@ _PATH_KEYS = (
     "description",
     "prompt",
 )
-
-
-def transcripts(root: Path) -> Iterator[Path]:
-    """Yield files (`.jsonl`, or `.jsonl.gz` of an archive) below a folder, subagents last."""
-    if root.is_file():
-        yield root
-        return
-    found = (p for p in root.rglob("*.jsonl*") if _is_transcript(p))
-    yield from sorted(found, key=lambda p: (len(p.parts), p))
-
-
-def _is_transcript(path: Path) -> bool:
-    # A link may lead out of the folder: whoever put it there chooses what would be read.
-    return path.name.endswith((".jsonl", ".jsonl.gz")) and path.is_file() and not path.is_symlink()
 
 
 def companions(transcript: Path) -> Iterator[Path]:
@@ -105,7 +92,7 @@ def read_line(record: Any, *, line: bytes, state: ReaderState) -> LineResult:
 
 
 def _events(record: dict[str, Any], *, line: bytes, state: ReaderState, agent_id: str) -> Iterator[Event]:
-    at = _time(record.get("timestamp"))
+    at = values.time(record.get("timestamp"))
     native = _text(record.get("uuid")) or "~" + blake2b(line, digest_size=12).hexdigest()
     match record["type"]:
         case "user":
@@ -174,7 +161,7 @@ def _classify(text: str, record: dict[str, Any]) -> tuple[EventKind, str]:
 def _tool_result(
     part: dict[str, Any], *, native: str, at: datetime | None, agent_id: str, state: ReaderState
 ) -> Event:
-    text = _content_text(part.get("content"))
+    text = content_text(part.get("content"))
     call_id = _text(part.get("tool_use_id"))
     call = state.values.setdefault("calls", {}).pop(call_id[:MAX_ID_CHARS], None)
     tool_name = call if isinstance(call, str) else ""
@@ -299,7 +286,7 @@ def _queued_prompt(
     attachment = record.get("attachment")
     if not isinstance(attachment, dict) or attachment.get("type") != "queued_command":
         return
-    text = _REMINDER.sub("", _content_text(attachment.get("prompt"))).strip()
+    text = _REMINDER.sub("", content_text(attachment.get("prompt"))).strip()
     if text and not _CLIENT_TEXT.match(text):
         yield Event(kind=EventKind.PROMPT, native_id=native, text=text, at=at, agent_id=agent_id)
 
@@ -327,47 +314,13 @@ def _usage(message: dict[str, Any]) -> Usage | None:
         return None
     return Usage(
         message_id=message_id,
-        input_tokens=_count(usage.get("input_tokens")),
-        output_tokens=_count(usage.get("output_tokens")),
-        cache_read_tokens=_count(usage.get("cache_read_input_tokens")),
-        cache_write_tokens=_count(usage.get("cache_creation_input_tokens")),
+        input_tokens=count(usage.get("input_tokens")),
+        output_tokens=count(usage.get("output_tokens")),
+        cache_read_tokens=count(usage.get("cache_read_input_tokens")),
+        cache_write_tokens=count(usage.get("cache_creation_input_tokens")),
     )
 
 
 def _message(record: dict[str, Any]) -> dict[str, Any]:
     message = record.get("message")
     return message if isinstance(message, dict) else {}
-
-
-def _content_text(content: Any) -> str:
-    if isinstance(content, str):
-        return content
-    if not isinstance(content, list):
-        return ""
-    texts = []
-    for part in content:
-        if isinstance(part, str):
-            texts.append(part)
-        elif isinstance(part, dict):
-            kind = part.get("type")
-            texts.append(_text(part.get("text")) if kind in ("text", None) else f"[{_text(kind)}]")
-    return "\n".join(t for t in texts if t)
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _count(value: Any) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53 else 0
-
-
-def _time(value: Any) -> datetime | None:
-    if not isinstance(value, str):
-        return None
-    try:
-        at = datetime.fromisoformat(value)
-        at = at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
-    except (ValueError, OverflowError):
-        return None
-    return at if at.year in _YEARS else None

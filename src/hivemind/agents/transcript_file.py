@@ -84,6 +84,25 @@ class TranscriptFile:
             yield block
 
 
+def transcripts(root: Path) -> Iterator[Path]:
+    """Yield files (`.jsonl`, or `.jsonl.gz` of an archive) below a folder, the deeper ones last."""
+    if root.is_file():
+        yield root
+        return
+    found = (p for p in root.rglob("*.jsonl*") if _is_transcript(p))
+    yield from sorted(found, key=lambda p: (len(p.parts), p))
+
+
+def _is_transcript(path: Path) -> bool:
+    # A link may lead out of the folder: whoever put it there chooses what would be read.
+    return path.name.endswith((".jsonl", ".jsonl.gz")) and path.is_file() and not path.is_symlink()
+
+
+def size_bytes(path: Path) -> int:
+    """Give the size of a transcript; raise FileNotFoundError where there is none."""
+    return path.stat().st_size
+
+
 @contextmanager
 def open_transcript(path: Path) -> Iterator[TranscriptFile]:
     """Open a transcript; raise OSError where it cannot be read or is no file: a pipe would block."""

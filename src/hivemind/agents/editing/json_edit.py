@@ -11,35 +11,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from hivemind.agents.json_scan import Node, ScanError, scan
+from hivemind.agents.editing.edits import Edit, KeyPath
+from hivemind.agents.editing.json_scan import Node, ScanError, scan
 from hivemind.errors import HivemindError
 
 MAX_BYTES: Final = 32 * 1024 * 1024  #: a larger file is refused
 
-KeyPath = tuple[str, ...]
 NodePath = tuple[str | int, ...]  #: keys of objects and indexes of arrays
 
 _BLANKS: Final = " \t\r\n"
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _COMMENTS_ON_LINE = re.compile(r"(?:[ \t]*+(?:/\*[^\r\n]*?\*/|//[^\r\n]*+))*+")
 _NAMES: Final[dict[type, str]] = {dict: "an object", list: "an array"}
-
-
-@dataclass(frozen=True, slots=True)
-class Edit:
-    """Replace `old` by `new` at an offset, in characters."""
-
-    offset: int
-    old: str
-    new: str
-
-    def apply(self, text: str) -> str:
-        """Give the text with the edit made."""
-        return text[: self.offset] + self.new + text[self.offset + len(self.old) :]
-
-    def reverse(self) -> "Edit":
-        """Give the edit that undoes this one."""
-        return Edit(self.offset, self.new, self.old)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +101,15 @@ class Document:
                 break
             document = document.remove(found)
         return document
+
+    def has(self, keys: KeyPath) -> bool:
+        """Say whether something stands at a path."""
+        return self.at(keys) is not None
+
+    def drop(self, keys: KeyPath) -> "Document":
+        """Remove the member at a path."""
+        node = self.at(keys)
+        return self if node is None else self.remove(node)
 
     def is_bare(self, keys: KeyPath) -> bool:
         """Say whether a container stands at a path that holds no value and no comment."""

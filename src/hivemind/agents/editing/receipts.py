@@ -1,4 +1,4 @@
-"""Plan edits of a user's JSON file together with a receipt, so that uninstalling puts back what was there.
+"""Plan edits of a settings file together with a receipt, so that uninstalling puts back what was there.
 
 Whether `"hooks": {}` was the user's or ours cannot be told from the file. So each install leaves a receipt in
 Hivemind's own folder: the edits it made and the hash of the file it left. While the file still has that hash,
@@ -12,22 +12,33 @@ import os
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 from hivemind.agents.base import FileChange
-from hivemind.agents.files import read_bytes
-from hivemind.agents.json_edit import Document, Edit, KeyPath, parse
+from hivemind.agents.editing.edits import Document, Edit, KeyPath
+from hivemind.agents.editing.files import read_bytes
 from hivemind.errors import HivemindError
+
+D = TypeVar("D", bound=Document)
+D_co = TypeVar("D_co", bound=Document, covariant=True)
+
+
+class Parser(Protocol[D_co]):
+    """Read a file of one format."""
+
+    def __call__(self, data: bytes, *, path: Path) -> D_co:
+        """Parse it; raise HivemindError where it cannot be edited safely."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JsonPart:
-    """Describe one JSON file that an agent is wired through, and how to know our entries in it."""
+class SettingsPart(Generic[D]):
+    """Describe one file that an agent is wired through, and how to know our entries in it."""
 
     agent: str
     path: Path
     data_dirs: Callable[[Any], list[Path]]  #: the Hivemind folders that our entries name, for a decoded file
-    strip: Callable[[Document], Document]  #: removes our entries and nothing else
+    strip: Callable[[D], D]  #: removes our entries and nothing else
+    parse: Parser[D]  #: of the file's format; refuses what cannot be edited safely
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +89,11 @@ class _Stripped:
     receipts: tuple[FileChange, ...] = ()  #: the removal of the receipts that were used up
 
 
+def wired_agents(data_dir: Path) -> set[str]:
+    """Name the agents that were wired to this data folder and not unwired since."""
+    return {path.name.rpartition("-")[0] for path in (data_dir / "installs").glob("*-*.json")}
+
+
 def receipt_path(data_dir: Path, *, agent: str, path: Path) -> Path:
     """Name the receipt for one file of an agent; an agent may have several configuration folders."""
     digest = hashlib.sha256(os.fsencode(path)).hexdigest()[:12]
@@ -85,19 +101,19 @@ def receipt_path(data_dir: Path, *, agent: str, path: Path) -> Path:
 
 
 def plan_wire(
-    part: JsonPart,
+    part: SettingsPart[D],
     *,
     data_dir: Path,
     is_wired: Callable[[Any], bool],
-    add: Callable[[Document], Document],
+    add: Callable[[D], D],
 ) -> list[FileChange]:
     """Plan to replace our entries, of whichever version, by those that `add` makes; empty if wired."""
-    if is_wired(read_document(part.path).value):
+    if is_wired(read_document(part).value):
         return []
     base = _strip(part)
-    document = add(parse(base.after or b"", path=part.path))
+    document = add(part.parse(base.after or b"", path=part.path))
     where = receipt_path(data_dir, agent=part.agent, path=part.path)
-    still_there = {keys for keys in base.created if base.after is not None and document.at(keys) is not None}
+    still_there = {keys for keys in base.created if base.after is not None and document.has(keys)}
     receipt = Receipt(
         path=str(part.path),
         digest=_digest(document.encode()),
@@ -113,7 +129,7 @@ def plan_wire(
     ]
 
 
-def plan_unwire(part: JsonPart) -> list[FileChange]:
+def plan_unwire(part: SettingsPart[D]) -> list[FileChange]:
     """Plan to take our entries out of a file, with everything that an install made to hold them."""
     base = _strip(part)
     if base.after == base.before:
@@ -121,16 +137,16 @@ def plan_unwire(part: JsonPart) -> list[FileChange]:
     return [FileChange(path=part.path, before=base.before, after=base.after), *base.receipts]
 
 
-def read_document(path: Path) -> Document:
+def read_document(part: SettingsPart[D]) -> D:
     """Read a settings file as it is now; a missing one counts as empty."""
-    return parse(read_bytes(path) or b"", path=path)
+    return part.parse(read_bytes(part.path) or b"", path=part.path)
 
 
-def _strip(part: JsonPart) -> _Stripped:
+def _strip(part: SettingsPart[D]) -> _Stripped:
     before = read_bytes(part.path)
     if before is None:
         return _Stripped(before=None, after=None)
-    document = parse(before, path=part.path)
+    document = part.parse(before, path=part.path)
     found = _receipts(part, document.value)
     removals = tuple(change for change, _ in found)
     receipts = [receipt for _, receipt in found]
@@ -151,7 +167,7 @@ def _strip(part: JsonPart) -> _Stripped:
     created = {keys for receipt in receipts for keys in receipt.created} if receipts else _full(document)
     pruned = _prune(stripped, created)
     made_file = any(receipt.made_file for receipt in receipts)
-    is_gone = made_file and "".join(pruned.text.split()) == "{}"
+    is_gone = made_file and "".join(pruned.text.split()) in ("", "{}")
     return _Stripped(
         before=before,
         after=None if is_gone else pruned.encode(),
@@ -161,7 +177,7 @@ def _strip(part: JsonPart) -> _Stripped:
     )
 
 
-def _receipts(part: JsonPart, value: Any) -> list[tuple[FileChange, Receipt]]:
+def _receipts(part: SettingsPart[D], value: Any) -> list[tuple[FileChange, Receipt]]:
     """Find the receipts for this file in the folders that our entries name, each with its removal."""
     found = []
     for data_dir in dict.fromkeys(part.data_dirs(value)):
@@ -176,12 +192,11 @@ def _receipts(part: JsonPart, value: Any) -> list[tuple[FileChange, Receipt]]:
     return found
 
 
-def _prune(document: Document, created: Iterable[KeyPath]) -> Document:
+def _prune(document: D, created: Iterable[KeyPath]) -> D:
     """Remove the containers that are empty, the inner ones first."""
     for keys in sorted(created, key=len, reverse=True):
-        node = document.at(keys)
-        if keys and node is not None and document.is_bare(keys):
-            document = document.remove(node)
+        if keys and document.is_bare(keys):
+            document = document.drop(keys)
     return document
 
 
