@@ -129,6 +129,7 @@ def prune(
 
     The agents' own transcripts are not touched, and what was deleted here is not read from them again.
     """
+    from hivemind.capture import kept
     from hivemind.store import sessions as store
 
     limit = before.replace(tzinfo=UTC) if before else None
@@ -161,4 +162,5 @@ def prune(
         for session_id in chosen:
             with database.write(app.workspace_id) as workspace:
                 deleted += store.prune(workspace, [session_id])
+            kept.delete_session(app.data, session_id)
         app.say(f"deleted {count(len(chosen), 'session')} with {count(deleted, 'event')}")

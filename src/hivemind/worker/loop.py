@@ -16,7 +16,7 @@ from hivemind import config
 from hivemind.agents import registry
 from hivemind.agents.base import Agent
 from hivemind.agents.editing.receipts import wired_agents
-from hivemind.capture import heartbeat, ingest, layout
+from hivemind.capture import heartbeat, ingest, kept, layout
 from hivemind.capture.redaction import Redactor
 from hivemind.capture.spool import Announcement, Spool
 from hivemind.distill import pipeline
@@ -194,9 +194,11 @@ class Worker:
         self._rescanned = now
         with self.database.read() as workspace:
             names = _workspaces(workspace)
+        offsets: dict[str, int] = {}
         for name in names:
             with self.database.read(name) as workspace:
                 known = sessions.positions(workspace)
+            offsets |= {position.path: position.offset_bytes for position in known}
             for position in known:
                 path = Path(position.path)
                 with suppress(OSError, ValueError, HivemindError):
@@ -205,6 +207,8 @@ class Worker:
                         continue
                     if not self._skipped(position.session_id):
                         self._heat(path, agent=agent, workspace_id=name, until=now + QUIET_S)
+
+        kept.delete_stored(self.data, offsets=offsets)
 
     def _skipped(self, session_id: str) -> bool:
         """Say whether a session was run with capture off, and is never stored."""
