@@ -14,7 +14,10 @@ import pytest
 from hypothesis import settings
 
 #: Variables that say where a person's files are or change what Hivemind or an agent does.
-_OF_THE_PERSON = ("HIVEMIND_", "XDG_", "CLAUDE", "ANTHROPIC_", "CODEX_", "GIT_")
+_OF_THE_PERSON = (
+    *("HIVEMIND_", "XDG_", "CLAUDE", "ANTHROPIC_", "CODEX_", "CURSOR_", "GIT_"),
+    *("PI_", "HERMES_", "GEMINI_", "COPILOT_", "OPENCODE_"),
+)
 #: Where the end-to-end tests keep the clients that they install once; read before the home is replaced.
 _CLIENTS = "HIVEMIND_E2E_CLIENTS"
 

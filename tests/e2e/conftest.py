@@ -1,16 +1,18 @@
-"""What the end-to-end tests share: a scripted model, the real client, a small project."""
+"""What the end-to-end tests share: a scripted model, real clients, a small project."""
 
 from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 
 import pytest
 
-from .claude_code import ClaudeCode, ClientUnavailableError, find_claude
-from .scripted_model import ScriptedModel
+from .clients import CLIENTS, IN_CI, ClaudeCode, Client, ClientUnavailableError
+from .model import ScriptedModel
+from .scenario import set_trap
 
 collect_ignore = ["shop-api"]  # the project of the demo's recordings, whose tests are not ours
 
@@ -22,21 +24,18 @@ def scripted_model() -> Iterator[ScriptedModel]:
         yield model
 
 
-@pytest.fixture(scope="session")
-def claude_binary() -> Path:
-    """Find or install the client. In CI it has to be there: a silent skip would prove nothing."""
-    try:
-        return find_claude(seconds=150)  # less than the time limit of a test, which includes this
-    except ClientUnavailableError as error:
-        if os.environ.get("CI", "").lower() in ("1", "true"):
-            pytest.fail(f"CI must run the real client: {error}")
-        pytest.skip(str(error))
+@pytest.fixture
+def start(scripted_model: ScriptedModel, tmp_path: Path) -> Callable[[str], Client]:
+    """Make a client by its name, in the test's one home, talking to the scripted model."""
+    return lambda name: CLIENTS[name](_program(name), tmp_path / "home", scripted_model.url)
 
 
 @pytest.fixture
-def claude_code(claude_binary: Path, scripted_model: ScriptedModel, tmp_path: Path) -> ClaudeCode:
-    """Make a Claude Code with an empty home, which talks to the scripted model."""
-    return ClaudeCode(claude_binary, tmp_path / "home", scripted_model.url)
+def claude_code(start: Callable[[str], Client]) -> ClaudeCode:
+    """Make a Claude Code with an empty home."""
+    client = start("claude")
+    assert isinstance(client, ClaudeCode)
+    return client
 
 
 @pytest.fixture
@@ -57,3 +56,29 @@ def project(tmp_path: Path) -> Path:
     ):
         subprocess.run(["git", *command], cwd=folder, env=env, check=True)
     return folder
+
+
+@pytest.fixture
+def trap(project: Path) -> Path:
+    """Give a project with a command that fails unless it is called the right way."""
+    set_trap(project)
+    return project
+
+
+def _program(name: str) -> Sequence[str]:
+    found = _find(name)
+    if isinstance(found, str):
+        # A silent skip in CI would prove nothing.
+        if name in IN_CI and os.environ.get("CI", "").lower() in ("1", "true"):
+            pytest.fail(f"CI must run the real {name}: {found}")
+        pytest.skip(found)
+    return found
+
+
+@cache
+def _find(name: str) -> Sequence[str] | str:
+    """Return a client's program or the reason why there is none; tried once in a process."""
+    try:
+        return tuple(CLIENTS[name].find(timeout_s=150))  # less than the time limit of a test
+    except ClientUnavailableError as error:
+        return str(error)

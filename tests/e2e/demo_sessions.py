@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from .scripted_model import Step, StepLike, call, say, together
-from .scripted_model import shell as command
+from .model import Step, StepLike, call, say, together
+from .model import shell as command
 
 OPUS, SONNET = "claude-opus-5-5", "claude-sonnet-4-5"
 

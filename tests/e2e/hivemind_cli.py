@@ -1,4 +1,4 @@
-"""Run the real `hivemind` command beside the real client, in the same isolated home."""
+"""Run the real `hivemind` command beside real clients, in the same isolated home."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
+
+from .clients import Client
 
 T = TypeVar("T")
 
@@ -21,8 +23,18 @@ class Hivemind:
     """Call `hivemind` as a user of `home` would; its data lie in `home` too."""
 
     home: Path
-    config_dir: Path
+    config_dirs: Mapping[str, str]
+    """The variables that say where each agent keeps its files."""
     env: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def beside(cls, *clients: Client) -> Self:
+        """Make it for clients of one home, and let them and their hooks know where its data lie."""
+        tool = cls(clients[0].home, {key: value for one in clients for key, value in one.config_dirs.items()})
+        for client in clients:
+            client.configure()
+            client.env["HIVEMIND_HOME"] = str(tool.data)
+        return tool
 
     @property
     def data(self) -> Path:
@@ -35,7 +47,7 @@ class Hivemind:
             "PATH": os.environ["PATH"],
             "HOME": str(self.home),
             "LANG": "C.UTF-8",
-            "CLAUDE_CONFIG_DIR": str(self.config_dir),
+            **self.config_dirs,
             "HIVEMIND_HOME": str(self.data),
             **self.env,
         }
@@ -69,6 +81,13 @@ class Hivemind:
         done = self.run("sql", query, "--json", check=False)
         return json.loads(done.stdout) if done.returncode == 0 else []
 
+    def events(self, session_id: str) -> list[dict[str, Any]]:
+        """Give a session's events without usage, in order."""
+        return self.sql(
+            f"select seq, kind, tool_name, status, exit_code, text from events "  # noqa: S608 - an id of our own run
+            f"where session_id = '{session_id}' and kind != 'usage' order by seq"
+        )
+
     def wait_for(self, look: Callable[[], T], *, seconds: float = 30.0) -> T:
         """Look again and again until there is something."""
         end = time.monotonic() + seconds
@@ -96,3 +115,8 @@ class Hivemind:
         if pid := self.worker_pid():
             os.kill(pid, signal.SIGTERM)
             self.wait_for(lambda: self.worker_pid() is None)
+
+    def leave(self) -> None:
+        """Leave no worker behind, where there can be one."""
+        if self.data.exists():
+            self.stop_worker()

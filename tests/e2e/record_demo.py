@@ -30,9 +30,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from .claude_code import ClaudeCode, find_claude
+from .clients import ClaudeCode
 from .demo_sessions import DemoSession, Script
-from .scripted_model import ScriptedModel
+from .model import ScriptedModel
 
 JSON = dict[str, Any]
 HERE = Path(__file__).parent
@@ -49,11 +49,11 @@ TIME = re.compile(r"\b20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
 def record(target: Path = TARGET) -> list[Path]:
     """Play all sessions and write their transcripts below `target`."""
-    binary = find_claude()
+    command = ClaudeCode.find()
     written: list[Path] = []
     with tempfile.TemporaryDirectory(prefix="hivemind-demo-") as folder, ScriptedModel() as model:
         root = Path(folder).resolve()
-        claude = ClaudeCode(binary, root / HOME, model.url, _environment(root))
+        claude = ClaudeCode(command, root / HOME, model.url, _environment(root))
         project = _make_project(root, claude.environment())
         port = _free_port()
         with _server(project, port, claude.environment()) as start:

@@ -13,13 +13,13 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from .claude_code import ClaudeCode, Completed
+from .clients import ClaudeCode
 from .hivemind_cli import Hivemind
-from .scripted_model import ScriptedModel, call, say, shell
+from .model import ScriptedModel, call, say, shell
+from .scenario import learn, play_trap, run
 
 pytestmark = pytest.mark.e2e
 
@@ -36,60 +36,9 @@ FOREIGN = """{
 @pytest.fixture
 def hivemind(claude_code: ClaudeCode) -> Iterator[Hivemind]:
     """Give the command in the client's home, and leave no worker behind."""
-    claude_code.config_dir.mkdir(parents=True, exist_ok=True)
-    tool = Hivemind(claude_code.home, claude_code.config_dir)
-    claude_code.env["HIVEMIND_HOME"] = str(tool.data)
+    tool = Hivemind.beside(claude_code)
     yield tool
-    if tool.data.exists():
-        tool.stop_worker()
-
-
-@pytest.fixture
-def trap(project: Path) -> Path:
-    """Put a command into the project that fails unless it is called the right way."""
-    script = project / "check"
-    script.write_text(
-        "#!/bin/sh\n"
-        'if [ "$1" = "--profile" ] && [ "$2" = "local" ]; then echo "12 passed"; exit 0; fi\n'
-        'echo "error: the option --profile is required (local or ci)" >&2\nexit 2\n'
-    )
-    script.chmod(0o755)
-    return project
-
-
-def play_trap(model: ScriptedModel) -> None:
-    """Let the agent try the failing call first and the working one next."""
-    model.when(
-        "(?i)test suite",
-        shell("./check test-suite", "I run the checks."),
-        shell("./check --profile local test-suite", "It wants a profile."),
-        say("All 12 tests pass."),
-    )
-
-
-def run(client: ClaudeCode, prompt: str, project: Path) -> Completed:
-    """Run one session and require that the client noticed nothing."""
-    done = client.run(prompt, cwd=project)
-    assert done.returncode == 0, done.stderr
-    return done
-
-
-def learn(hivemind: Hivemind, client: ClaudeCode, model: ScriptedModel, trap: Path) -> dict[str, Any]:
-    """Wire the client, let two sessions fail and recover, and give the skill that comes of it."""
-    play_trap(model)
-    hivemind.run("install")
-    run(client, "Please run the test suite.", trap)
-    run(client, "Does the test suite still pass?", trap)
-    (skill,) = hivemind.wait_for(lambda: hivemind.json("skills", "list"))
-    return dict(skill)
-
-
-def events(hivemind: Hivemind, session_id: str) -> list[dict[str, object]]:
-    """Give a session's events without usage, in order."""
-    return hivemind.sql(
-        f"select seq, kind, tool_name, status, exit_code, text from events "  # noqa: S608 - an id of our own run
-        f"where session_id = '{session_id}' and kind != 'usage' order by seq"
-    )
+    tool.leave()
 
 
 def test_what_two_sessions_learnt_is_in_the_third_ones_request(
@@ -101,7 +50,7 @@ def test_what_two_sessions_learnt_is_in_the_third_ones_request(
     first = run(claude_code, "Please run the test suite and report.", trap)
     ended = time.time()
     hivemind.wait_for(
-        lambda: [e for e in events(hivemind, first.session_id) if e["text"] == "All 12 tests pass."]
+        lambda: [e for e in hivemind.events(first.session_id) if e["text"] == "All 12 tests pass."]
     )
     lag_s = time.time() - ended
     run(claude_code, "Does the test suite still pass?", trap)
@@ -112,7 +61,7 @@ def test_what_two_sessions_learnt_is_in_the_third_ones_request(
     request = next(r for r in scripted_model.turns if "before I push" in r.text)
     assert "<hivemind-skills>" in request.text
     assert "./check --profile local test-suite" in request.text
-    stored = events(hivemind, first.session_id)
+    stored = hivemind.events(first.session_id)
     assert [(e["kind"], e["status"], e["exit_code"]) for e in stored if e["kind"] == "tool_result"] == [
         ("tool_result", "error", 2),
         ("tool_result", "ok", 0),
@@ -163,7 +112,7 @@ def test_nothing_is_stored_with_capture_off(
     assert not (hivemind.data / "hivemind.db").exists()
     assert hivemind.worker_pid() is None
     hivemind.run("backfill", check=False)
-    assert events(hivemind, done.session_id) == []
+    assert hivemind.events(done.session_id) == []
 
 
 def test_a_worker_killed_in_the_middle_loses_and_doubles_nothing(
@@ -192,8 +141,8 @@ def test_a_worker_killed_in_the_middle_loses_and_doubles_nothing(
     sessions.append(run(claude_code, "Count a last time.", trap).session_id)
     for session_id in sessions:
         # A worker that was killed before it noted a transcript finds it by the spool that it left behind.
-        hivemind.wait_for(lambda s=session_id: [e for e in events(hivemind, s) if e["text"] == "Counted."])
-        stored = events(hivemind, session_id)
+        hivemind.wait_for(lambda s=session_id: [e for e in hivemind.events(s) if e["text"] == "Counted."])
+        stored = hivemind.events(session_id)
         assert [e["text"] for e in stored if e["kind"] == "tool_result"] == [f"step-{n}" for n in range(12)]
         assert sum(e["kind"] == "tool_call" for e in stored) == 12
     doubled = hivemind.sql(
@@ -277,5 +226,5 @@ def test_a_session_in_trouble_ends_as_if_nothing_were_there(
     assert second.result == "All 12 tests pass."
     assert took_s < 30
     hivemind.wait_for(
-        lambda: [e for e in events(hivemind, second.session_id) if e["text"] == "All 12 tests pass."]
+        lambda: [e for e in hivemind.events(second.session_id) if e["text"] == "All 12 tests pass."]
     )

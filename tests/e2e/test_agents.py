@@ -1,0 +1,69 @@
+"""What an agent does is stored, whichever agent it is: `hivemind install`, a session, and its events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from hivemind.agents.registry import NAMES
+
+from .clients import Client
+from .hivemind_cli import Hivemind
+from .model import ScriptedModel, say
+from .scenario import FIX, every_client, learn, play_trap, run
+
+pytestmark = pytest.mark.e2e
+
+
+@every_client
+def test_a_session_is_stored_with_its_failure(
+    name: str, start: Callable[[str], Client], scripted_model: ScriptedModel, trap: Path
+) -> None:
+    """The failing command has the status error and its exit code, the working one ok and 0."""
+    if name not in NAMES:
+        pytest.skip(f"Hivemind cannot be installed into {name}")
+    client = start(name)
+    hivemind = Hivemind.beside(client)
+    try:
+        hivemind.run("install", "--only", name)
+        play_trap(scripted_model)
+        done = run(client, "Please run the test suite and report.", trap)
+        assert done.result == "All 12 tests pass."
+        hivemind.wait_for(
+            lambda: [e for e in hivemind.events(done.session_id) if e["text"] == "All 12 tests pass."]
+        )
+        events = hivemind.events(done.session_id)
+        prompts = [event["text"] for event in events if event["kind"] == "prompt"]
+        assert prompts == ["Please run the test suite and report."]
+        assert sum(event["kind"] == "tool_call" for event in events) == 2
+        results = [event for event in events if event["kind"] == "tool_result"]
+        assert [(event["status"], event["exit_code"]) for event in results] == [("error", 2), ("ok", 0)]
+        assert "--profile is required" in results[0]["text"]
+        assert "12 passed" in results[1]["text"]
+        assert hivemind.sql("select agent, cwd from sessions") == [{"agent": name, "cwd": str(trap)}]
+        assert hivemind.log() == ""
+    finally:
+        hivemind.leave()
+
+
+@every_client
+def test_what_was_learnt_is_in_the_next_request(
+    name: str, start: Callable[[str], Client], scripted_model: ScriptedModel, trap: Path
+) -> None:
+    """Two sessions fail and recover; the first request of the third one tells the model what works."""
+    if name not in NAMES:
+        pytest.skip(f"Hivemind cannot be installed into {name}")
+    client = start(name)
+    hivemind = Hivemind.beside(client)
+    try:
+        scripted_model.when(
+            "before I push", lambda request: say("told" if FIX in request.text else "not told")
+        )
+        learn(hivemind, client, scripted_model, trap)
+        done = run(client, "Run the test suite again before I push.", trap)
+        assert done.result == "told"
+        assert hivemind.log() == ""
+    finally:
+        hivemind.leave()
