@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -42,19 +43,22 @@ class GroupedHooks:
 
     def plan_install(self, wiring: Wiring) -> list[FileChange]:
         """Plan the edits that put our hooks in; empty when they are there."""
-        expected = self.expected(wiring)
-
-        def add(document: Document) -> Document:
-            for event, hook in expected:
-                document = document.append(("hooks", event), {"hooks": [hook]})
-            return document
-
         return plan_wire(
             self._part,
             data_dir=wiring.data_dir,
-            is_wired=lambda value: self.found(value) == expected,
-            add=add,
+            is_wired=partial(self.is_wired, wiring=wiring),
+            add=partial(self.add, wiring=wiring),
         )
+
+    def is_wired(self, value: Any, *, wiring: Wiring) -> bool:
+        """Say whether a decoded file has our hooks, and no other version of them."""
+        return self.found(value) == self.expected(wiring)
+
+    def add(self, document: Document, *, wiring: Wiring) -> Document:
+        """Put our hooks into a file that has none of them."""
+        for event, hook in self.expected(wiring):
+            document = document.append(("hooks", event), {"hooks": [hook]})
+        return document
 
     def plan_uninstall(self) -> list[FileChange]:
         """Plan the edits that take our hooks out; other people's stay."""
@@ -92,19 +96,21 @@ class GroupedHooks:
         return SettingsPart(
             agent=self.agent,
             path=self.path,
-            data_dirs=self._data_dirs,
-            strip=self._strip,
+            data_dirs=self.data_dirs,
+            strip=self.strip,
             parse=json_edit.parse,
         )
 
     def _is_ours(self, hook: Any) -> bool:
         return hook_command.is_ours(get(hook, "command"), agent=self.agent)
 
-    def _data_dirs(self, value: Any) -> list[Path]:
+    def data_dirs(self, value: Any) -> list[Path]:
+        """Name the Hivemind folders that our hooks name."""
         parsed = [HookCommand.parse(get(hook, "command")) for _, hook in self.found(value)]
         return [command.data_dir for command in parsed if command and command.data_dir]
 
-    def _strip(self, document: Document) -> Document:
+    def strip(self, document: Document) -> Document:
+        """Take our hooks out, and nothing else."""
         for event, groups in members(get(document.value, "hooks")):
             document = document.remove_where(("hooks", event), self._is_our_group)
             for index in range(len(elements(groups))):

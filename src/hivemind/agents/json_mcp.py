@@ -1,6 +1,7 @@
 """Hivemind's MCP server in an agent's JSON settings."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -35,18 +36,22 @@ class McpServer:
 
     def plan_install(self, wiring: Wiring) -> list[FileChange]:
         """Plan the edit that registers the server; refuses a foreign one that has our name."""
-
-        def add(document: Document) -> Document:
-            if document.has((self.key, SERVER)):
-                raise self._taken()
-            return document.set((self.key, SERVER), self.entry)
-
         return plan_wire(
             self._part,
             data_dir=wiring.data_dir,
-            is_wired=lambda value: get(value, self.key, SERVER) == self.entry,
-            add=add,
+            is_wired=partial(self.is_wired, wiring=wiring),
+            add=partial(self.add, wiring=wiring),
         )
+
+    def is_wired(self, value: Any, *, wiring: Wiring) -> bool:  # noqa: ARG002  # `entry` was made from it
+        """Say whether a decoded file has our server as an install writes it."""
+        return bool(get(value, self.key, SERVER) == self.entry)
+
+    def add(self, document: Document, *, wiring: Wiring) -> Document:  # noqa: ARG002
+        """Put our server into a file that has none of its name; refuse one that has."""
+        if document.has((self.key, SERVER)):
+            raise self._taken()
+        return document.set((self.key, SERVER), self.entry)
 
     def plan_uninstall(self) -> list[FileChange]:
         """Plan the edit that takes our server out; others stay."""
@@ -79,16 +84,18 @@ class McpServer:
         return SettingsPart(
             agent=self.agent,
             path=self.path,
-            data_dirs=self._data_dirs,
-            strip=self._strip,
+            data_dirs=self.data_dirs,
+            strip=self.strip,
             parse=json_edit.parse,
         )
 
-    def _data_dirs(self, value: Any) -> list[Path]:
+    def data_dirs(self, value: Any) -> list[Path]:
+        """Name the Hivemind folder that our server is given."""
         folder = get(value, self.key, SERVER, self.env_key, "HIVEMIND_HOME")
         return [Path(folder)] if isinstance(folder, str) and folder.startswith("/") else []
 
-    def _strip(self, document: Document) -> Document:
+    def strip(self, document: Document) -> Document:
+        """Take our server out, and nothing else."""
         ours = _is_ours(get(document.value, self.key, SERVER))
         return document.drop((self.key, SERVER)) if ours else document
 

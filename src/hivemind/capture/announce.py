@@ -76,12 +76,17 @@ def _run(agent: str, event: str, data: str, root: str) -> None:
     if not isinstance(session_id, str) or not session_id:
         raise ValueError(f"the payload of {event} has no session_id")
     # Hivemind itself runs this agent as its model: neither captured now nor by a later backfill.
+    name = layout.session_file(session_id)
     inside = os.environ.get("HIVEMIND_INSIDE")
     if inside or os.environ.get("HIVEMIND_CAPTURE", "").strip().lower() in OFF:
-        _skip(data, layout.skipped_dir(data), layout.session_file(session_id))
+        _skip(data, layout.skipped_dir(data), name)
         return
-    if os.path.exists(os.path.join(layout.skipped_dir(data), layout.session_file(session_id))):
+    if os.path.exists(os.path.join(layout.skipped_dir(data), name)):
         return
+    if hasattr(adapter, "record"):
+        said["transcript"] = _keep(data, agent, name, adapter.record(event, payload))
+        if said["moment"] == "tool":
+            return  # the end of the turn announces what was kept
     said["agent"] = agent
     said["workspace"] = os.environ.get("HIVEMIND_WORKSPACE_ID") or "default"
     last = said.pop("said", None)
@@ -89,14 +94,10 @@ def _run(agent: str, event: str, data: str, root: str) -> None:
         # The worker reads on until the answer is in the transcript: a checksum keeps it off the disk.
         said["expects"] = crc32(last.strip().encode("utf-8", "replace"))
     said["at"] = time.time()
-    if hasattr(adapter, "record"):
-        said["transcript"] = _keep(
-            data, agent, layout.session_file(session_id), adapter.record(event, payload)
-        )
     line = plain_json.dumps(said)
     spooled = False
     try:
-        _announce(data, layout.spool_dir(data), layout.session_file(session_id), line)
+        _announce(data, layout.spool_dir(data), name, line)
         spooled = True
     finally:
         prompt = adapter.prompt(payload)[:MAX_PROMPT_CHARS] if said["moment"] == "prompt" else ""

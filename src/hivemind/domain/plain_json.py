@@ -36,7 +36,7 @@ def loads(content: bytes):  # type: ignore[no-untyped-def]
 
 
 def dumps(values: dict) -> str:  # type: ignore[type-arg]
-    """Write an object as one ASCII line; a value that is no text, number or object becomes null."""
+    """Write an object as one ASCII line; a value that JSON does not have becomes null."""
     if _make_scanner is None:
         import json
 
@@ -49,6 +49,8 @@ def _value(value) -> str:  # type: ignore[no-untyped-def]
         return _quoted(value)
     if isinstance(value, dict):
         return dumps(value)
+    if isinstance(value, list):
+        return "[" + ", ".join(_value(item) for item in value) + "]"
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, (int, float)) and abs(value) < 1e300:

@@ -224,6 +224,7 @@ class Worker:
         if not self.settings.capture_enabled:
             self._skip(said.session_id)
         if self._skipped(said.session_id) or self.settings.excludes(said.cwd):
+            kept.delete_session(self.data, said.session_id)
             return
         try:
             agent = registry.by_name(said.agent)

@@ -29,12 +29,14 @@ from hivemind.agents.editing.edits import (
 )
 from hivemind.agents.editing.json_scan import ScanError
 from hivemind.agents.editing.yaml_scan import Node, scan
+from hivemind.errors import HivemindError
 
 MAX_BYTES: Final = 4 * 1024 * 1024  #: a larger file is refused, as it would take minutes to read
 
 _BLANKS: Final = " \t\r\n"
 _REST_OF_LINE = re.compile(r"[ \t]*+(?:#[^\r\n]*+)?+")
 _BLANKS_ON_LINE = re.compile(r"[ \t]*+")
+_BLANK_LINES = re.compile(r"[ \t]*+(?:(?:\r\n|\r|\n)[ \t]*+(?=[\r\n]|\Z))*+")
 _NEWLINE = re.compile(r"\r\n|\r|\n")
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*+")
 _NOT_PLAIN: Final = frozenset(("y", "n", "yes", "no", "on", "off", "true", "false", "null"))
@@ -111,7 +113,12 @@ class Document:
         if parent.is_flow and not parent.has_brackets:
             raise misshapen(self.path, keys, "is written as a pair without braces")
         expected = without(self.value, keys)
-        return self._apply(_removal(self.text, parent, node, is_root=len(keys) == 1), keys, expected)
+        removal = _Removal(text=self.text, parent=parent, node=node, is_root=len(keys) == 1)
+        try:
+            return self._apply(removal.edits(), keys, expected)
+        except HivemindError:
+            # Blank lines that were after the entry may now belong to a block scalar before it.
+            return self._apply(replace(removal, with_blank_lines=True).edits(), keys, expected)
 
     def is_bare(self, keys: KeyPath) -> bool:
         """Say whether a container stands at a path that holds no value and no comment."""
@@ -162,7 +169,9 @@ class Document:
         added = replace(self, created=(*self.created, *made))
         expected = with_value(self.value, keys, value)
         if parent.is_flow:
-            space = "" if old else " "
+            blanks = _BLANKS_ON_LINE.match(self.text, node.start)
+            old = old or (blanks.group() if blanks else "")
+            space = "" if node.start > node.mark else " "
             return added._apply([Edit(node.start, old, space + _flow(value))], keys, expected)
         column = _column(self.text, node.outer)
         style = _style(self.text, self.root)
@@ -220,7 +229,7 @@ class Document:
             raise self._cannot(keys)
         return changed
 
-    def _cannot(self, keys: NodePath) -> Exception:
+    def _cannot(self, keys: NodePath) -> HivemindError:
         return misshapen(self.path, keys, "cannot be changed without rewriting what is around it")
 
 
@@ -342,45 +351,64 @@ def _column(text: str, at: int) -> int:
 # What to remove
 
 
-def _removal(text: str, parent: Node, node: Node, *, is_root: bool) -> list[Edit]:
-    if parent.has_brackets:
-        return _flow_removal(text, parent, node)
-    if len(parent.children) == 1:
-        return _emptying(text, parent, node, is_root=is_root)
-    index = next(at for at, child in enumerate(parent.children) if child is node)
-    following = parent.children[index + 1] if index + 1 < len(parent.children) else None
-    is_first_on_line = text[_line_start(text, node.outer) : node.outer].strip(" ") == ""
-    if not is_first_on_line and following is not None:
-        gap = text[node.end : following.outer]
-        return [_cut(text, node.outer, following.outer if gap.strip(_BLANKS) == "" else node.end)]
-    return [_cut(text, *_whole_lines(text, node.outer, node.end))]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Removal:
+    """Plan to take one entry out of its container."""
+
+    text: str
+    parent: Node
+    node: Node
+    is_root: bool
+    with_blank_lines: bool = False  #: that follow the entry, too; at the end of the file, keep the one before
+
+    def edits(self) -> list[Edit]:
+        if self.parent.has_brackets:
+            return _flow_removal(self.text, self.parent, self.node)
+        if len(self.parent.children) == 1:
+            return self._emptying()
+        following = _sibling(self.parent, self.node, 1)
+        before = self.text[_line_start(self.text, self.node.outer) : self.node.outer]
+        if before.strip(" ") and following is not None:
+            gap = self.text[self.node.end : following.outer]
+            end = self.node.end if gap.strip(_BLANKS) else following.outer
+            return [_cut(self.text, self.node.outer, end)]
+        return [self._whole_lines()]
+
+    def _emptying(self) -> list[Edit]:
+        """Remove the only member of a container in block style, and leave the container empty."""
+        if self.is_root and self.parent.kind == "map":
+            return [self._whole_lines()]
+        empty = "{}" if self.parent.kind == "map" else "[]"
+        before = self.parent.inside if self.parent.has_properties else self.parent.mark
+        if before is None or not _NEWLINE.search(self.text, before, self.node.outer):
+            start = self.node.outer if before is None else before
+            space = "" if before is None else " "
+            return [Edit(start, self.text[start : self.node.end], space + empty)]
+        cut = self._whole_lines()
+        if cut.offset == before:
+            return [replace(cut, new=f" {empty}")]
+        return [Edit(before, "", f" {empty}"), cut]
+
+    def _whole_lines(self) -> Edit:
+        """Cut the entry with its lines, where nothing else is on them."""
+        text, start, end = self.text, self.node.outer, self.node.end
+        line_start = _line_start(text, start)
+        rest = _BLANK_LINES.match(text, end) if self.with_blank_lines else _BLANKS_ON_LINE.match(text, end)
+        line_end = rest.end() if rest else end
+        newline = _NEWLINE.match(text, line_end)
+        is_last = line_end == len(text)
+        if text[line_start:start].strip(" ") or (newline is None and not is_last):
+            return _cut(text, start, end)
+        if newline is not None:
+            return _cut(text, line_start, newline.end())
+        if not self.with_blank_lines:
+            line_start = len(text[:line_start].removesuffix("\n").removesuffix("\r"))
+        return _cut(text, line_start, line_end)
 
 
-def _emptying(text: str, parent: Node, node: Node, *, is_root: bool) -> list[Edit]:
-    """Remove the only member of a container in block style, and leave the container empty."""
-    if is_root and parent.kind == "map":
-        return [_cut(text, *_whole_lines(text, node.outer, node.end))]
-    empty = "{}" if parent.kind == "map" else "[]"
-    before = parent.inside if parent.has_properties else parent.mark
-    if before is None or "\n" not in text[before : node.outer].replace("\r", "\n"):
-        start = node.outer if before is None else before
-        space = "" if before is None else " "
-        return [Edit(start, text[start : node.end], space + empty)]
-    return [Edit(before, "", f" {empty}"), _cut(text, *_whole_lines(text, node.outer, node.end))]
-
-
-def _whole_lines(text: str, start: int, end: int) -> tuple[int, int]:
-    """Widen a span to the lines that nothing else is on."""
-    line_start = _line_start(text, start)
-    blanks = _BLANKS_ON_LINE.match(text, end)
-    line_end = blanks.end() if blanks else end
-    newline = _NEWLINE.match(text, line_end)
-    if text[line_start:start].strip(" ") or (newline is None and line_end < len(text)):
-        return start, end
-    if newline is not None:
-        return line_start, newline.end()
-    before = len(text[:line_start].removesuffix("\n").removesuffix("\r"))
-    return before, line_end
+def _sibling(parent: Node, node: Node, distance: int) -> Node | None:
+    at = next(at for at, child in enumerate(parent.children) if child is node) + distance
+    return parent.children[at] if 0 <= at < len(parent.children) else None
 
 
 def _cut(text: str, start: int, end: int) -> Edit:
@@ -388,9 +416,7 @@ def _cut(text: str, start: int, end: int) -> Edit:
 
 
 def _flow_removal(text: str, parent: Node, node: Node) -> list[Edit]:
-    index = next(at for at, child in enumerate(parent.children) if child is node)
-    before = parent.children[index - 1] if index else None
-    following = parent.children[index + 1] if index + 1 < len(parent.children) else None
+    before, following = _sibling(parent, node, -1), _sibling(parent, node, 1)
     if following is not None:
         comma = node.end if node.comma is None else node.comma
         gap = text[node.end : comma] + text[comma + 1 : following.outer]

@@ -25,8 +25,10 @@ _PROPERTY = re.compile(r"[&!][^\s]*+")
 _BLOCK_HEADER = re.compile(r"[|>][-+0-9]*+")
 _PLAIN_TAGS: Final = frozenset(
     f"tag:yaml.org,2002:{name}"
-    for name in (*("null", "bool", "int", "float", "str", "map", "seq", "set", "omap", "pairs"),)
-    + ("binary", "timestamp")
+    for name in (
+        *("null", "bool", "int", "float", "str", "map", "seq"),
+        *("set", "omap", "pairs", "binary", "timestamp"),
+    )
 )
 _TEXT_TAGS: Final = frozenset(("!", "tag:yaml.org,2002:str"))
 _NULLS: Final = frozenset(("", "~", "null", "Null", "NULL"))
@@ -178,11 +180,11 @@ class _Scanner:
 
     def _block_end(self, event: Any) -> int:
         """Give the end of a block scalar's last line; blank lines count where they are kept."""
-        start, end = self._after_properties(event), event.end_mark.index
+        start = self._after_properties(event)
         header = _BLOCK_HEADER.search(self.text, start)
-        raw = self.text[start:end]
+        raw = self.text[start : event.end_mark.index]
         if header is not None and "+" in header.group():
-            return end - (2 if raw.endswith("\r\n") else 1 if raw.endswith(("\r", "\n")) else 0)
+            return start + len(raw.removesuffix("\n").removesuffix("\r"))
         return start + len(raw.rstrip(" \t\r\n"))
 
     def _after_properties(self, event: Any) -> int:
@@ -192,7 +194,8 @@ class _Scanner:
             at = match.end() if match else at
         if at == event.start_mark.index:
             return at
-        return self._skip(at) if isinstance(event, ev.ScalarEvent) or event.flow_style else at
+        is_block = isinstance(event, ev.CollectionStartEvent) and not event.flow_style
+        return at if is_block else self._skip(at)
 
     def _add(self, node: Node) -> None:
         """Put a complete value into the container that is open: as a key, as a value, or as an element."""
@@ -227,6 +230,7 @@ class _Scanner:
         node.outer, node.key = key.outer, key.value
         at = self._skip(parent.boundary)
         node.mark = at + 1 if self.text[at : at + 1] == ":" else None
+        _settle(node)
         parent.key = None
         is_merge = key.value == "<<" and self.text[key.start : key.end] == "<<"
         if is_merge:
@@ -247,6 +251,7 @@ class _Scanner:
         else:
             node.outer = self._skip(parent.boundary)
             node.mark = node.outer + 1
+            _settle(node)
 
     def _check_tag(self, event: Any) -> None:
         if event.tag is not None and str(event.tag) not in _PLAIN_TAGS | _TEXT_TAGS:
@@ -263,6 +268,12 @@ class _Scanner:
     def _skip(self, at: int) -> int:
         match = _BLANK.match(self.text, at)
         return match.end() if match else at
+
+
+def _settle(node: Node) -> None:
+    """Place a value that is left out just after its colon or dash; comments may be before its event."""
+    if node.start == node.end and node.mark is not None:
+        node.start = node.end = node.mark
 
 
 def _events(text: str) -> Iterator[Any]:
