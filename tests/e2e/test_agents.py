@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from hivemind.agents.registry import NAMES
+from hivemind.agents.registry import NAMES, by_name
 
 from .clients import Client
 from .hivemind_cli import Hivemind
-from .model import ScriptedModel, say
+from .model import ScriptedModel, call, say
 from .scenario import FIX, every_client, learn, play_trap, run
 
 pytestmark = pytest.mark.e2e
@@ -61,9 +61,63 @@ def test_what_was_learnt_is_in_the_next_request(
         scripted_model.when(
             "before I push", lambda request: say("told" if FIX in request.text else "not told")
         )
-        learn(hivemind, client, scripted_model, trap)
+        skill = learn(hivemind, client, scripted_model, trap)
         done = run(client, "Run the test suite again before I push.", trap)
         assert done.result == "told"
+        if folder := by_name(name).skill_folder(trap):
+            path = folder / skill["name"] / "SKILL.md"
+            assert FIX in path.read_text()
+            hivemind.run("skills", "retire", skill["name"], cwd=trap)
+            assert not path.exists()
         assert hivemind.log() == ""
+    finally:
+        hivemind.leave()
+
+
+@every_client
+def test_inside_hivemind_nothing_fires_and_nothing_is_stored(
+    name: str, start: Callable[[str], Client], scripted_model: ScriptedModel, trap: Path
+) -> None:
+    """When Hivemind itself runs the agent as its model, neither hooks nor a later backfill take it up."""
+    if name not in NAMES:
+        pytest.skip(f"Hivemind cannot be installed into {name}")
+    client = start(name)
+    hivemind = Hivemind.beside(client)
+    try:
+        hivemind.run("install", "--only", name)
+        play_trap(scripted_model)
+        client.env["HIVEMIND_INSIDE"] = "1"
+        run(client, "Please run the test suite and report.", trap)
+        assert not (hivemind.data / "spool").exists()
+        assert not (hivemind.data / "kept").exists()
+        assert hivemind.worker_pid() is None
+        hivemind.run("backfill", check=False)
+        assert hivemind.sql("select kind from events") == []
+        assert hivemind.log() == ""
+    finally:
+        hivemind.leave()
+
+
+@every_client
+def test_the_agent_finds_a_skill_over_mcp(
+    name: str, start: Callable[[str], Client], scripted_model: ScriptedModel, trap: Path
+) -> None:
+    """The registered server starts in the agent, and its tool answers with what was learnt."""
+    if name not in NAMES:
+        pytest.skip(f"Hivemind cannot be installed into {name}")
+    if name == "pi":
+        pytest.skip("pi has no MCP")
+    client = start(name)
+    client.env["ENABLE_TOOL_SEARCH"] = "false"  # Claude Code then shows the tools themselves
+    hivemind = Hivemind.beside(client)
+    try:
+        skill = learn(hivemind, client, scripted_model, trap)
+        scripted_model.when(
+            "what did we learn",
+            call("mcp__hivemind__skills_load", {"name": skill["name"]}),
+            lambda request: say(request.last_result),
+        )
+        done = run(client, "Tell me what did we learn here so far?", trap)
+        assert FIX in done.result
     finally:
         hivemind.leave()
