@@ -10,7 +10,8 @@ import pytest
 from hypothesis import HealthCheck, assume, given, reject, settings
 from hypothesis import strategies as st
 
-from hivemind.agents.editing.json_edit import MAX_BYTES, Document, parse
+from hivemind.agents.editing.edits import MAX_BYTES
+from hivemind.agents.editing.json_edit import Document, parse
 from hivemind.agents.editing.json_scan import MAX_DEPTH
 from hivemind.errors import HivemindError
 

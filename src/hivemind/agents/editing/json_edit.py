@@ -11,13 +11,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from hivemind.agents.editing.edits import Edit, KeyPath
+from hivemind.agents.editing.edits import (
+    Edit,
+    KeyPath,
+    NodePath,
+    decoded,
+    encoded,
+    misshapen,
+    named,
+    newline_of,
+    place_after,
+    unparseable,
+)
 from hivemind.agents.editing.json_scan import Node, ScanError, scan
-from hivemind.errors import HivemindError
-
-MAX_BYTES: Final = 32 * 1024 * 1024  #: a larger file is refused
-
-NodePath = tuple[str | int, ...]  #: keys of objects and indexes of arrays
 
 _BLANKS: Final = " \t\r\n"
 _LINE_END = re.compile(r"\r\n|\r|\n")
@@ -51,14 +57,7 @@ class Document:
 
     def encode(self) -> bytes:
         """Give the bytes to write."""
-        try:
-            return self.text.encode("utf-8")
-        except UnicodeEncodeError as error:
-            raise HivemindError(
-                "settings-encoding",
-                f"{self.path}: a path that would be written there is not valid UTF-8",
-                hint="Install Hivemind in folders whose names are valid UTF-8.",
-            ) from error
+        return encoded(self.text, path=self.path)
 
     def at(self, path: NodePath) -> Node | None:
         """Find the value at a path."""
@@ -122,7 +121,7 @@ class Document:
         if self.root is not None:
             self._require(self.root, dict, ())
             return self
-        newline = _newline(self.text)
+        newline = newline_of(self.text)
         needs_break = self.text.lstrip("\ufeff") != "" and not self.text.endswith(("\n", "\r"))
         new = f"{newline if needs_break else ''}{{}}{newline}"
         rooted = self._apply([Edit(len(self.text), "", new)])
@@ -145,12 +144,9 @@ class Document:
 
     def _require(self, node: Node, kind: type, keys: KeyPath) -> None:
         if not isinstance(node.value, kind):
-            where = "the top level" if not keys else f'"{".".join(keys)}"'
-            raise HivemindError(
-                "settings-shape",
-                f"{self.path}: {where} is not {_NAMES[kind]}",
-                hint=f"Make {where} {_NAMES[kind]}, or remove it, and run the command again.",
-            )
+            where = named(keys)
+            hint = f"Make {where} {_NAMES[kind]}, or remove it, and run the command again."
+            raise misshapen(self.path, keys, f"is not {_NAMES[kind]}", hint=hint)
 
     def _apply(self, edits: list[Edit]) -> "Document":
         """Make edits that were planned on one text; the last one in the text goes first."""
@@ -163,31 +159,12 @@ class Document:
 
 def parse(data: bytes, *, path: Path) -> Document:
     """Read a settings file; one that cannot be edited safely is refused with its line and column."""
-    if len(data) > MAX_BYTES:
-        raise _refusal(path, f"is larger than {MAX_BYTES // 1024**2} MiB")
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        place = _place(data[: error.start].decode("utf-8"))
-        raise _refusal(path, f"is not UTF-8 at {place}") from error
+    text = decoded(data, path=path)
     try:
         return Document(path=path, text=text, root=scan(text))
     except ScanError as error:
-        place = _place(text[: error.offset])
-        raise _refusal(path, f"is not valid JSON at {place}: {error.reason}") from error
-
-
-def _refusal(path: Path, problem: str) -> HivemindError:
-    return HivemindError(
-        "settings-unparseable",
-        f"{path} {problem}",
-        hint="Correct the file, which was left as it is, and run the command again.",
-    )
-
-
-def _place(before: str) -> str:
-    lines = _LINE_END.split(before)
-    return f"line {len(lines)}, column {len(lines[-1].lstrip(chr(0xFEFF))) + 1}"
+        problem = f"is not valid JSON at {place_after(text[: error.offset])}: {error.reason}"
+        raise unparseable(path, problem) from error
 
 
 def _parent(root: Node, wanted: Node) -> Node:
@@ -224,13 +201,8 @@ def _style(text: str, root: Node) -> _Style:
         colon = ":"
     lines = first is None or _LINE_END.search(text, root.start, root.end) is not None
     return _Style(
-        newline=_newline(text), unit=_unit(text, root), lines=lines, colon=colon, comma="," + colon[1:]
+        newline=newline_of(text), unit=_unit(text, root), lines=lines, colon=colon, comma="," + colon[1:]
     )
-
-
-def _newline(text: str) -> str:
-    match = _LINE_END.search(text)
-    return match.group() if match else "\n"
 
 
 def _unit(text: str, root: Node) -> str:
