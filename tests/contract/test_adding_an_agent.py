@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.unit.command_line import run
+from command_line import run
 
 import hivemind.agents
 from hivemind.agents import registry

@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -16,7 +17,7 @@ from typing import Any
 
 import agent_fixtures as fixtures
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import hivemind
@@ -107,6 +108,7 @@ def test_no_other_agent_takes_the_format_for_its_own(agent: Agent, path: Path) -
     assert claimed in ([agent.name], []), claimed
 
 
+@cache
 def _vocabulary(agent: Agent) -> tuple[list[str], list[Any]]:
     """Collect the keys and the short values that an agent's fixtures hold, for generated records."""
     keys: set[str] = set()
@@ -139,6 +141,7 @@ _ODD = [
 ]
 
 
+@cache
 def _json(agent: Agent) -> st.SearchStrategy[Any]:
     keys, values = _vocabulary(agent)
     scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12)
@@ -154,6 +157,7 @@ def _json(agent: Agent) -> st.SearchStrategy[Any]:
 
 
 @every_agent
+@settings(deadline=None)  # the first example reads the fixtures
 @given(data=st.data())
 def test_no_json_makes_the_reader_raise(agent: Agent, data: st.DataObject) -> None:
     """Whatever the records are, they yield events with sane fields and a state that JSON can hold."""
@@ -173,10 +177,14 @@ def test_no_json_makes_the_reader_raise(agent: Agent, data: st.DataObject) -> No
     assert isinstance(agent.recognises(records), bool)
 
 
+@cache
+def _lines_of(agent: Agent) -> list[str]:
+    return [line for path in fixtures.transcripts(agent) for line in path.read_text().splitlines()]
+
+
 def _spoilt(agent: Agent, data: st.DataObject) -> st.SearchStrategy[Any]:
     """Take a real record and put something else in the place of one of its values."""
-    lines = [line for path in fixtures.transcripts(agent) for line in path.read_text().splitlines()]
-    record = json.loads(data.draw(st.sampled_from(lines)))
+    record = json.loads(data.draw(st.sampled_from(_lines_of(agent))))
     node = record
     while isinstance(node, dict) and node:
         key = data.draw(st.sampled_from(sorted(node)))
@@ -191,8 +199,7 @@ def _spoilt(agent: Agent, data: st.DataObject) -> st.SearchStrategy[Any]:
 def test_the_state_stays_small_whatever_is_never_answered(agent: Agent) -> None:
     """Every fixture read three hundred times with fresh ids does not make the state grow for ever."""
     state = ReaderState()
-    lines = [line for path in fixtures.transcripts(agent) for line in path.read_text().splitlines()]
-    for n, line in itertools.product(range(300), lines[:40]):
+    for n, line in itertools.product(range(300), _lines_of(agent)[:40]):
         record = json.loads(line.replace("call", f"call{n}").replace("toolu", f"toolu{n}"))
         agent.read_line(record, line=line.encode(), state=state)
     assert len(json.dumps(state.values)) < 500_000
@@ -221,6 +228,7 @@ def test_payloads_give_the_golden_announcements(agent: Agent) -> None:
 
 
 @every_agent
+@settings(deadline=None)  # the first example reads the fixtures
 @given(data=st.data())
 def test_no_payload_makes_the_hooks_adapter_raise(agent: Agent, data: st.DataObject) -> None:
     """Whatever is in a payload, the announcement and the prompt are made of it without an error."""

@@ -336,7 +336,7 @@ def _tally(done: Ingested, batch: _Batch, *, at: sessions.Position, new: session
                 done.tool_calls += 1
             case EventKind.TOOL_RESULT if not event.agent_id or event.agent_id == "sidechain":
                 done.tool_results += 1
-                done.tool_errors += event.status is not ResultStatus.OK
+                done.tool_errors += event.status not in (ResultStatus.OK, ResultStatus.UNKNOWN)
             case EventKind.PROMPT:
                 done.prompts += 1
 

@@ -3,36 +3,18 @@
 Shapes were recorded from 2.1.197 and 2.1.330 (November 2026).
 """
 
-from hivemind.domain import plain_json
+from hivemind.agents import grouped_payload
 
-#: What each hooked event means to Hivemind.
-MOMENTS = {
-    "SessionStart": "start",
-    "UserPromptSubmit": "prompt",
-    "Stop": "turn",
-    "SubagentStop": "subagent",
-    "PreCompact": "compact",
-    "SessionEnd": "end",
-}
+MOMENTS = grouped_payload.MOMENTS
 #: The client replaces a longer context by a file name and a preview, in characters.
 MAX_CONTEXT_CHARS = 10_000
 
 
 def announcement(event, payload, root):  # type: ignore[no-untyped-def]  # noqa: ARG001  # `typing` costs the hook milliseconds
-    """Pick what the worker needs from a payload: no prompt and no answer is among it.
-
-    None where the payload is not Claude Code's: Cursor runs Claude's hooks beside its own.
-    """
+    """Pick what the worker needs; None where Cursor runs Claude's hooks beside its own."""
     if "cursor_version" in payload:
         return None
-    transcript = payload.get("agent_transcript_path") if event == "SubagentStop" else None
-    return {
-        "moment": MOMENTS.get(event, ""),
-        "session_id": payload.get("session_id"),
-        "transcript": transcript or payload.get("transcript_path"),
-        "cwd": payload.get("cwd"),
-        "said": payload.get("last_assistant_message") if event == "Stop" else None,
-    }
+    return grouped_payload.announcement(event, payload)  # type: ignore[no-untyped-call]
 
 
 def prompt(payload):  # type: ignore[no-untyped-def]
@@ -43,12 +25,4 @@ def prompt(payload):  # type: ignore[no-untyped-def]
 
 def output(event, *, context, notice):  # type: ignore[no-untyped-def]
     """Write the answer: `context` reaches the model, `notice` the person; empty when there is neither."""
-    answer = {}
-    if context:
-        answer["hookSpecificOutput"] = {
-            "hookEventName": event,
-            "additionalContext": context[:MAX_CONTEXT_CHARS],
-        }
-    if notice:
-        answer["systemMessage"] = notice
-    return plain_json.dumps(answer) if answer else ""
+    return grouped_payload.output(event, context=context[:MAX_CONTEXT_CHARS], notice=notice)  # type: ignore[no-untyped-call]

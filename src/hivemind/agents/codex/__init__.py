@@ -1,0 +1,1 @@
+"""Codex CLI: its transcripts, its hook payloads, and how it is wired."""
