@@ -98,8 +98,10 @@ def test_the_agent_finds_a_skill_over_mcp(
     client, hivemind = agent
     client.env["ENABLE_TOOL_SEARCH"] = "false"  # Claude Code then shows the tools themselves
     skill = learn(hivemind, client, scripted_model, trap)
+    search = [call("tool_search", {"query": "hivemind skills"})] if name == "codex" else []
     scripted_model.when(
         "what did we learn",
+        *search,  # Codex takes a call of a deferred tool after a search only
         call("mcp__hivemind__skills_load", {"name": skill["name"]}),
         lambda request: say(request.last_result),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterator
 
@@ -87,8 +88,11 @@ def _called(made: Invocation) -> JSON:
     if made.tool.kind == "custom":
         text = made.args.get("input", "")
         return _item("custom_tool_call", "ctc_", call_id=call_id, name=name, input=text)
+    namespace = made.tool.namespace
+    if not namespace and (deferred := re.fullmatch(r"(mcp__.+?)__(.+)", name)):
+        namespace, name = deferred.groups()  # not on offer until it is searched for, and taken all the same
     called = _item("function_call", "fc_", call_id=call_id, name=name, arguments=json.dumps(made.args))
-    return {**called, "namespace": made.tool.namespace} if made.tool.namespace else called
+    return {**called, "namespace": namespace} if namespace else called
 
 
 def events(answer: JSON) -> Iterator[tuple[str, JSON | str]]:
