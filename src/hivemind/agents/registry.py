@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from hivemind.agents.base import Agent
 
 #: In the order in which they are tried on a transcript whose agent is not known.
-NAMES: tuple[str, ...] = ("claude", "codex", "cursor", "hermes", "pi", "gemini", "copilot")
+NAMES: tuple[str, ...] = ("claude", "codex", "cursor", "hermes", "pi", "gemini", "opencode", "copilot")
 
 
 @cache
