@@ -74,13 +74,13 @@ def _heading(app: App, number: int, text: str) -> None:
 
 
 def _ingest(app: App, database: "Database", sessions: Path) -> None:
-    from hivemind.agents.claude import agent as claude
+    from hivemind.agents.registry import by_name
     from hivemind.capture import ingest
     from hivemind.capture.redaction import Redactor
     from hivemind.store import sessions as store
 
     _heading(app, 1, "Capture: what the agent did")
-    redactor = Redactor()
+    redactor, claude = Redactor(), by_name("claude")
     replaced = 0
     for path in claude.transcripts(sessions):
         done = ingest.ingest(

@@ -7,25 +7,6 @@ from hivemind.agents.claude.install import check_wiring, detect, plan_install, p
 from hivemind.agents.claude.transcript import SHELL_TOOLS, companions, read_line, recognises
 from hivemind.agents.transcript_file import open_transcript, size_bytes, transcripts
 
-__all__ = [
-    "check_wiring",
-    "companions",
-    "default_root",
-    "detect",
-    "edit_tools",
-    "name",
-    "open_transcript",
-    "plan_install",
-    "plan_uninstall",
-    "read_line",
-    "recognises",
-    "shell_tools",
-    "size_bytes",
-    "skill_folder",
-    "title",
-    "transcripts",
-]
-
 name = "claude"
 title = "Claude Code"
 shell_tools = SHELL_TOOLS

@@ -8,19 +8,6 @@ from hivemind.agents.codex.install import check_wiring, detect, home, plan_insta
 from hivemind.agents.codex.transcript import AGENT, companions, read_line, recognises, transcripts
 from hivemind.agents.transcript_file import open_transcript, size_bytes
 
-__all__ = [
-    "check_wiring",
-    "companions",
-    "detect",
-    "open_transcript",
-    "plan_install",
-    "plan_uninstall",
-    "read_line",
-    "recognises",
-    "size_bytes",
-    "transcripts",
-]
-
 name = AGENT
 title = "Codex"
 shell_tools = calls.SHELL_TOOLS

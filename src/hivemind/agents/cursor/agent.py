@@ -8,18 +8,6 @@ from hivemind.agents.cursor.install import check_wiring, detect, plan_install, p
 from hivemind.agents.cursor.transcript import SHELL_TOOLS, read_line, recognises
 from hivemind.agents.transcript_file import open_transcript, size_bytes, transcripts
 
-__all__ = [
-    "check_wiring",
-    "detect",
-    "open_transcript",
-    "plan_install",
-    "plan_uninstall",
-    "read_line",
-    "recognises",
-    "size_bytes",
-    "transcripts",
-]
-
 name = "cursor"
 title = "Cursor"
 shell_tools = SHELL_TOOLS

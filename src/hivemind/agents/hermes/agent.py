@@ -8,20 +8,6 @@ from hivemind.agents.hermes.install import home as default_root
 from hivemind.agents.hermes.results import SHELL_TOOLS
 from hivemind.agents.hermes.transcript import EDIT_TOOLS, read_line, recognises
 
-__all__ = [
-    "check_wiring",
-    "companions",
-    "default_root",
-    "detect",
-    "open_transcript",
-    "plan_install",
-    "plan_uninstall",
-    "read_line",
-    "recognises",
-    "size_bytes",
-    "transcripts",
-]
-
 name = "hermes"
 title = "Hermes"
 shell_tools = SHELL_TOOLS

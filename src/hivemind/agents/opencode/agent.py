@@ -10,25 +10,6 @@ from hivemind.agents.opencode import database, documents
 from hivemind.agents.opencode.install import check_wiring, data_dir, detect, plan_install, plan_uninstall
 from hivemind.agents.opencode.transcript import EDIT_TOOLS, SHELL_TOOLS, read_line, recognises
 
-__all__ = [
-    "check_wiring",
-    "companions",
-    "default_root",
-    "detect",
-    "edit_tools",
-    "name",
-    "open_transcript",
-    "plan_install",
-    "plan_uninstall",
-    "read_line",
-    "recognises",
-    "shell_tools",
-    "size_bytes",
-    "skill_folder",
-    "title",
-    "transcripts",
-]
-
 name = "opencode"
 title = "OpenCode"
 shell_tools = SHELL_TOOLS

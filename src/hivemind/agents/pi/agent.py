@@ -8,18 +8,6 @@ from hivemind.agents.pi.install import agent_dir, check_wiring, detect, expanded
 from hivemind.agents.pi.transcript import SHELL_TOOLS, read_line, recognises
 from hivemind.agents.transcript_file import open_transcript, size_bytes, transcripts
 
-__all__ = [
-    "check_wiring",
-    "detect",
-    "open_transcript",
-    "plan_install",
-    "plan_uninstall",
-    "read_line",
-    "recognises",
-    "size_bytes",
-    "transcripts",
-]
-
 name = "pi"
 title = "pi"
 shell_tools = SHELL_TOOLS
