@@ -286,9 +286,9 @@ def test_hostile_bodies_cost_linear_time(piece: str) -> None:
     for gate in gates.GATES:
         if gate.name == "secrets":  # measured with the redactor's own tests
             continue
-        start = time.perf_counter()
+        start = time.process_time()
         list(gate.check(doc, context))
-        assert time.perf_counter() - start < 20, gate.name
+        assert time.process_time() - start < 20, gate.name
 
 
 def test_claims_are_read_as_markdown_reads_them() -> None:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import click
 
 from hivemind.cli.app import App, OrderedGroup, emit, json_option, pass_app
+from hivemind.cli.check import check
 from hivemind.cli.text import ago, count, one_line
 from hivemind.domain.skills import SkillState
-from hivemind.errors import HivemindError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -221,50 +221,7 @@ def undo(app: App, *, name: str, as_json: bool) -> None:
     _said(app, new, as_json=as_json)
 
 
-@skills.command()
-@click.argument("path", type=click.Path(exists=True))
-@json_option
-@pass_app
-def check(app: App, *, path: str, as_json: bool) -> None:
-    """Run the gates on a SKILL.md, or on all below a folder.
-
-    Exits 1 where one is refused.
-    """
-    root = Path(path)
-    files = [root] if root.is_file() else sorted(root.rglob("SKILL.md"))
-    if not files:
-        raise HivemindError(
-            "no-skill-files", f"no SKILL.md is below {path}", hint="name a SKILL.md or its folder"
-        )
-    results = {str(file): _judge(file) for file in files}
-    refused = {path: any(f.blocking for f in found) for path, found in results.items()}
-    if as_json:
-        emit(
-            [
-                {"path": path, "ok": not refused[path], "findings": [asdict(f) for f in found]}
-                for path, found in results.items()
-            ]
-        )
-    else:
-        for path, found in results.items():
-            app.say(f"{'refused' if refused[path] else 'ok     '} {path}")
-            for finding in found:
-                app.say(f"        {finding.gate}: {finding.message}")
-    if any(refused.values()):
-        raise click.exceptions.Exit(1)
-
-
-def _judge(file: Path) -> "list[Finding]":
-    from hivemind.domain.skills import Finding
-    from hivemind.library import document, gates
-
-    try:
-        read = document.inspect(file.read_bytes().decode("utf-8", "replace"))
-    except (HivemindError, OSError) as error:
-        return [Finding(gate="spec", message=str(error))]
-    context = gates.GateContext(person_authored=True, unknown_keys=read.unknown_keys)
-    # Without the sessions that a skill was learnt from there is nothing to ground it in.
-    return [finding for finding in gates.check(read.document, context) if finding.gate != "grounding"]
+skills.add_command(check)
 
 
 def _find(workspace: "Workspace", name: str) -> "store.Skill":

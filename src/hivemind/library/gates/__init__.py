@@ -10,7 +10,7 @@ from hivemind.domain.skills import Finding, SkillDocument
 from hivemind.library.gates import duplicate, grounding, injection, secrets, size, spec
 from hivemind.library.gates.base import MAX_FINDINGS, Gate, GateContext, OtherSkill
 
-__all__ = ["GATES", "Gate", "GateContext", "OtherSkill", "blocking", "check"]
+__all__ = ["GATES", "Gate", "GateContext", "OtherSkill", "blocking", "check", "check_text"]
 
 GATES: tuple[Gate, ...] = (spec, size, grounding, secrets, injection, duplicate)
 
@@ -24,20 +24,34 @@ def check(document: SkillDocument, context: GateContext) -> tuple[Finding, ...]:
     return tuple(map(_redacted, found))
 
 
+def check_text(text: str, *, where: str) -> tuple[Finding, ...]:
+    """Run the gates that judge any text, such as a script beside a SKILL.md; `where` names it in messages."""
+    found = [
+        finding
+        for gate in (secrets, injection)
+        for finding in _limited(gate.check_text(text, where=where), gate=gate.name)
+    ]
+    return tuple(map(_redacted, found))
+
+
 def blocking(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Give the findings that keep a document out of the library."""
     return tuple(finding for finding in findings if finding.blocking)
 
 
 def _bounded(gate: Gate, document: SkillDocument, *, context: GateContext) -> list[Finding]:
-    found = list(islice(gate.check(document, context), MAX_FINDINGS + 1))
+    return _limited(gate.check(document, context), gate=gate.name)
+
+
+def _limited(findings: Iterable[Finding], *, gate: str) -> list[Finding]:
+    found = list(islice(findings, MAX_FINDINGS + 1))
     if len(found) <= MAX_FINDINGS:
         return found
     last = found.pop()
     return [
         *found,
         Finding(
-            gate=gate.name,
+            gate=gate,
             message=f"There are more than {MAX_FINDINGS} such findings; mend these and check again.",
             blocking=last.blocking,
         ),

@@ -13,10 +13,14 @@ name = "secrets"
 def check(document: SkillDocument, context: GateContext) -> Iterator[Finding]:  # noqa: ARG001
     """Report each credential by its rule and place, never by its value."""
     for where, text in _texts(document):
-        for found in _redactor().findings(text):
-            line = line_of(text, found.start)
-            message = f"Line {line} of the {where} holds a secret ({found.rule}); remove it."
-            yield Finding(gate=name, message=message)
+        yield from check_text(text, where=f"the {where}")
+
+
+def check_text(text: str, *, where: str) -> Iterator[Finding]:
+    """Report the credentials in any text, such as a script that lies beside a SKILL.md."""
+    for found in _redactor().findings(text):
+        line = line_of(text, found.start)
+        yield Finding(gate=name, message=f"Line {line} of {where} holds a secret ({found.rule}); remove it.")
 
 
 @functools.cache

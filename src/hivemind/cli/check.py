@@ -1,0 +1,161 @@
+"""`skills check`: run the gates on files that anyone may have written, for a person or for CI."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from hivemind.cli.app import App, emit, json_option, pass_app
+from hivemind.cli.text import count, laid_out
+from hivemind.errors import HivemindError
+
+if TYPE_CHECKING:
+    from hivemind.domain.skills import Finding
+    from hivemind.library.skill_folders import Problem
+
+_LINE = re.compile(r"Line (\d+) of (?:the (body)|the (?!file )([a-z-]+)|(?:.+?)) (?=[a-z])")
+_SEVERITY = {True: "refuse", False: "warn"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Row:
+    severity: str
+    file: str
+    line: int | None  #: of the file, from 1; none where a field of the frontmatter or the whole file is meant
+    gate: str
+    message: str
+
+
+@click.command()
+@click.argument("path", type=click.Path(exists=True))
+@click.option("--strict", is_flag=True, help="Fail on warnings too.")
+@json_option
+@pass_app
+def check(app: App, *, path: str, strict: bool, as_json: bool) -> None:
+    """Run the gates on a SKILL.md, or on all below a folder, with the scripts beside them.
+
+    Exits 1 where one is refused.
+    """
+    results = _results(Path(path))
+    refused = {file: any(row.severity == "refuse" for row in rows) for file, rows in results.items()}
+    if as_json:
+        emit(
+            [
+                {"path": file, "ok": not refused[file], "findings": [_plain(row) for row in rows]}
+                for file, rows in results.items()
+            ]
+        )
+    else:
+        _tell(app, results, refused=refused)
+    if any(refused.values()) or (strict and any(results.values())):
+        raise click.exceptions.Exit(1)
+
+
+def _results(path: Path) -> dict[str, list[_Row]]:
+    from hivemind.library import skill_folders
+
+    if path.is_file():
+        return {str(path): list(_judged(path.resolve()))}  # what a person names may be a link
+    files, problems = skill_folders.skill_files(path)
+    if not files:
+        raise HivemindError(
+            "no-skill-files", f"no SKILL.md is below {path}", hint="name a SKILL.md or its folder"
+        )
+    results = {str(file): [*_judged(file), *_beside(file)] for file in files}
+    for problem in problems:
+        results.setdefault(str(problem.path), []).append(_problem(problem))
+    return dict(sorted(results.items()))
+
+
+def _judged(file: Path) -> Iterator[_Row]:
+    """Judge a SKILL.md; one that cannot be parsed is refused for that, and its text judged all the same."""
+    from hivemind.library import document, gates, skill_folders
+
+    data = skill_folders.read(file)
+    if isinstance(data, skill_folders.Problem):
+        yield _problem(data)
+        return
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        yield _Row(severity="refuse", file=file.name, line=None, gate="spec", message="it is not UTF-8 text")
+        return
+    try:
+        read = document.inspect(text)
+    except HivemindError as error:
+        yield _Row(severity="refuse", file=file.name, line=None, gate="spec", message=str(error))
+        if len(text) <= document.MAX_CHARACTERS:
+            yield from _rows(gates.check_text(text, where="the file"), file=file.name)
+        return
+    context = gates.GateContext(person_authored=True, unknown_keys=read.unknown_keys)
+    # Without the sessions that a skill was learnt from there is nothing to ground it in.
+    found = [finding for finding in gates.check(read.document, context) if finding.gate != "grounding"]
+    newlines = text.count("\n") - read.document.body.count("\n")
+    yield from _rows(found, file=file.name, before_body=newlines - text.endswith("\n"))
+
+
+def _beside(file: Path) -> Iterator[_Row]:
+    from hivemind.library import gates, skill_folders
+    from hivemind.library.gates import injection
+    from hivemind.library.gates.injection.signals import Role
+
+    texts, problems = skill_folders.bundled(file.parent)
+    reads, sends = [], []
+    for path, text in texts:
+        where = str(path.relative_to(file.parent))
+        yield from _rows(gates.check_text(text, where=where), file=where)
+        parts = (
+            injection.parts(text)
+            if path.suffix in {".py", ".sh", ".js", ".ts", ".rb", ".ps1"}
+            else frozenset()
+        )
+        reads += [where] if Role.SOURCE in parts else []
+        sends += [where] if Role.SINK in parts else []
+    if reads and sends and reads != sends:
+        message = f"{reads[0]} reads credentials and {sends[0]} sends data to another machine."
+        yield _Row(severity="warn", file=reads[0], line=None, gate="injection", message=message)
+    yield from map(_problem, problems)
+
+
+def _rows(found: "Sequence[Finding]", *, file: str, before_body: int = 0) -> Iterator[_Row]:
+    for finding in found:
+        place = _LINE.match(finding.message)
+        line = None
+        if place and not place.group(3):
+            line = int(place.group(1)) + (before_body if place.group(2) else 0)
+        yield _Row(
+            severity=_SEVERITY[finding.blocking],
+            file=file,
+            line=line,
+            gate=finding.gate,
+            message=finding.message,
+        )
+
+
+def _problem(problem: "Problem") -> _Row:
+    return _Row(
+        severity=_SEVERITY[problem.blocking],
+        file=problem.path.name,
+        line=None,
+        gate="spec",
+        message=problem.message,
+    )
+
+
+def _plain(row: _Row) -> dict[str, object]:
+    return {name: getattr(row, name) for name in ("severity", "gate", "file", "line", "message")}
+
+
+def _tell(app: App, results: dict[str, list[_Row]], *, refused: dict[str, bool]) -> None:
+    for path, rows in results.items():
+        app.say(f"{'refused' if refused[path] else 'ok     '} {path}")
+        cells = [
+            [row.severity, f"{row.file}:{row.line or ''}".rstrip(":"), row.gate, row.message] for row in rows
+        ]
+        for line in laid_out(cells, width=None, shrink=len(cells)) if cells else ():
+            app.say(f"        {line}")
+    warned = sum(1 for path, rows in results.items() if rows and not refused[path])
+    app.say(f"{count(len(results), 'skill')}: {sum(refused.values())} refused, {warned} with warnings")
