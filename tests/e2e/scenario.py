@@ -43,7 +43,7 @@ def play_trap(model: ScriptedModel) -> None:
 
 def run(client: Client, prompt: str, project: Path) -> Completed:
     """Run one session and require that the client noticed nothing."""
-    done = client.run(prompt, cwd=project)
+    done = client.run(prompt, cwd=project, timeout=150)  # OpenCode installs a package at its first start
     assert done.returncode == 0, f"{client.name}: {done.stderr}\n{done.stdout}"
     return done
 
