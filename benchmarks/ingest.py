@@ -1,8 +1,9 @@
-"""Measure ingestion over real Claude Code transcripts: counts, speed on one core, memory, size.
+"""Measure ingestion over real transcripts of several agents: counts, speed on one core, memory, size.
 
 `python -m benchmarks.ingest --data FOLDER [--json]`; FOLDER holds sessions/index.jsonl, with the counts to
 compare, and the transcripts that it names under sessions/. The measured process reads plain files, as agents
-write them; compressed ones are unpacked before the clock starts.
+write them; compressed ones are unpacked before the clock starts. The index counts no failures of other agents
+than Claude Code, and leaves out Codex' searches, which are counted here in the files.
 """
 
 import contextlib
@@ -21,24 +22,30 @@ from typing import Any
 from benchmarks.command import Figures, run
 
 INDEX = "sessions/index.jsonl"
-FORMAT = "claude_code"
+#: Which agent wrote the transcripts of a format of the index.
+FORMATS = {"claude_code": "claude", "codex": "codex", "copilot_cli": "copilot"}
+#: Codex' searches, as they are asked for and answered; one of the web answers itself.
+SEARCHES = ({"web_search_call", "tool_search_call"}, {"web_search_call", "tool_search_output"})
 
 
 def measure(folder: Path) -> Figures:
     """Ingest every transcript of the index in a process of its own, and compare what it counted."""
     rows = [json.loads(line) for line in (folder / INDEX).read_text().splitlines()]
-    rows = [row for row in rows if row["format"] == FORMAT]
+    rows = [row for row in rows if row["format"] in FORMATS]
     with tempfile.TemporaryDirectory(prefix="hivemind-bench-") as name:
         work = Path(name)
-        paths = {_unpack(folder / "sessions" / row["file"], work / "projects"): row for row in rows}
+        paths = {
+            _unpack(folder / "sessions" / row["file"], work / FORMATS[row["format"]]): row for row in rows
+        }
         done = _measured(work)
         database = sum(p.stat().st_size for p in (work / "data").glob("hivemind.db*"))
         size = sum(path.stat().st_size for path in paths)
-    wrong = [d["path"] for d in done["sessions"] if _differs(d, paths[Path(d["path"])])]
+        wrong = [d["path"] for d in done["sessions"] if _differs(d, paths[Path(d["path"])])]
     slowest = sorted(done["sessions"], key=lambda d: -d["seconds"])[:3]
     return {
         "transcripts": len(rows),
         "transcripts_with_other_counts": len(wrong) + len(rows) - len(done["sessions"]),
+        "equal": "; ".join(_equal(agent, done["sessions"], rows, wrong=wrong) for agent in FORMATS.values()),
         "lines": sum(d["lines"] for d in done["sessions"]),
         "tool_calls": sum(d["tool_calls"] for d in done["sessions"]),
         "tool_results": sum(d["tool_results"] for d in done["sessions"]),
@@ -73,9 +80,28 @@ def _unpack(path: Path, folder: Path) -> Path:
 
 def _differs(done: dict[str, Any], row: dict[str, Any]) -> bool:
     flags = row["flags"]
-    wanted = (row["lines"], row["bad_lines"], flags.get("tool_use", 0), flags.get("tool_result", 0))
+    asked, answered = _searches(Path(done["path"])) if row["format"] == "codex" else (0, 0)
+    wanted = (
+        *(row["lines"], row["bad_lines"]),
+        *(flags.get("tool_use", 0) + asked, flags.get("tool_result", 0) + answered),
+    )
     counted = (done["lines"], done["bad_lines"], done["tool_calls"], done["tool_results"])
-    return counted != wanted or done["tool_errors"] != flags.get("tool_error", 0)
+    is_claude = FORMATS[row["format"]] == "claude"
+    return counted != wanted or (is_claude and done["tool_errors"] != flags.get("tool_error", 0))
+
+
+def _searches(path: Path) -> tuple[int, int]:
+    items = [record for record in map(json.loads, path.open()) if record.get("type") == "response_item"]
+    kinds = [item["payload"].get("type") for item in items]
+    asked, answered = SEARCHES
+    return sum(kind in asked for kind in kinds), sum(kind in answered for kind in kinds)
+
+
+def _equal(
+    agent: str, sessions: list[dict[str, Any]], rows: list[dict[str, Any]], *, wrong: list[str]
+) -> str:
+    there = sum(FORMATS[row["format"]] == agent for row in rows)
+    return f"{agent} {sum(d['agent'] == agent and d['path'] not in wrong for d in sessions)} of {there}"
 
 
 def _measured(work: Path) -> dict[str, Any]:
@@ -96,19 +122,25 @@ def _ingest_all(work: Path) -> dict[str, Any]:
 
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    agent = by_name("claude")
+    waiting = [
+        (agent, path)
+        for agent in map(by_name, FORMATS.values())
+        if (work / agent.name).is_dir()
+        for path in agent.transcripts(work / agent.name)
+    ]
     parse_seconds = _parse_all(work)
     database = open_database(work / "data" / "hivemind.db")
     redactor = Redactor()
     sessions = []
     started, cpu = time.perf_counter(), time.process_time()
-    for path in agent.transcripts(work / "projects"):
+    for agent, path in waiting:
         began = time.perf_counter()
         done = ingest.ingest(
             database, path, agent=agent, workspace_id="default", redactor=redactor, final=True
         )
         names = (
             "path",
+            "agent",
             "lines",
             "bad_lines",
             "bytes_read",
@@ -122,7 +154,7 @@ def _ingest_all(work: Path) -> dict[str, Any]:
         )
     seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - cpu
     again = time.perf_counter()
-    for path in agent.transcripts(work / "projects"):
+    for agent, path in waiting:
         ingest.ingest(database, path, agent=agent, workspace_id="default", redactor=redactor, final=True)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
     database.close()
@@ -142,7 +174,7 @@ def _parse_all(work: Path) -> float:
     import orjson
 
     started = time.process_time()
-    for path in sorted((work / "projects").rglob("*.jsonl")):
+    for path in sorted(work.rglob("*.jsonl")):
         for line in path.read_bytes().splitlines():
             with contextlib.suppress(orjson.JSONDecodeError):
                 orjson.loads(line)

@@ -76,7 +76,7 @@ def test_a_subagents_chat_belongs_to_the_session_whose_folder_it_is_in(tmp_path:
     main = chats / "session-2026-11-22T16-51-b6920b55.jsonl"
     sub = chats / "b6920b55-16ef-471e-9853-5bff3d49d54b" / "5e7d9c40-0000-4000-8000-000000000000.jsonl"
     sub.parent.mkdir(parents=True)
-    (chats / "session-2026-11-22T10-00-aaaaaaaa.json").write_text("{}")
+    (chats / "whatever-it-is-called.json").write_text('{"sessionId": "s", "projectHash": "h"}')
     (chats.parent / "logs.json").write_text("[]")
     (chats.parent / ".project_root").write_text("/tmp/h/shop")
     main.write_bytes((FIXTURES / "recorded-delegating.jsonl").read_bytes())

@@ -366,6 +366,32 @@ def test_the_files_of_old_clients_are_read(tmp_path: Path) -> None:
         pass
 
 
+def test_an_archive_needs_none_of_the_usual_names(tmp_path: Path) -> None:
+    """Exports and old storage are found below any folder; collections of requests begin alike and are not."""
+    exported = export(tmp_path)
+    info = {**exported["info"], "id": "old", "projectID": "p"}
+    write(tmp_path / "a" / "any.json", exported)
+    write(tmp_path / "kept" / "session" / "p" / "old.json", info)
+    write(tmp_path / "kept" / "message" / "old" / "m.json", {"id": "m", "role": "user"})
+    write(tmp_path / "session" / "p" / "lonely.json", info)
+    write(tmp_path / "requests.json", {"info": {"_postman_id": "x", "name": "n"}, "item": [{"id": "y"}]})
+    (tmp_path / "cut.json").write_text(json.dumps(exported)[:-9])
+    found = [str(path.relative_to(tmp_path)) for path in agent.transcripts(tmp_path)]
+    assert found == ["a/any.json", "kept/session/p/old.json"]
+    with agent.open_transcript(tmp_path / found[1]) as transcript:
+        assert transcript.size_bytes() == 1
+
+
+def test_half_an_emoji_in_a_message_stops_nothing(tmp_path: Path) -> None:
+    """What JavaScript cuts in two, and numbers beyond 64 bits, are read."""
+    exported = export(tmp_path)
+    exported["messages"][0]["parts"][0] |= {"text": "\ud83d", "huge": 1 << 80}
+    path = tmp_path / "x.json"
+    write(path, exported)
+    with agent.open_transcript(path) as transcript:
+        assert all(line for line, _ in transcript.lines(final=True))
+
+
 def write(path: Path, value: Any) -> None:
     """Write a JSON file."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -34,6 +34,7 @@ from hypothesis import strategies as st
 
 from hivemind.agents import transcript_file
 from hivemind.agents.claude import agent
+from hivemind.agents.registry import agents
 from hivemind.capture import ingest
 from hivemind.errors import HivemindError
 from hivemind.store.database import Database, open_database
@@ -378,6 +379,15 @@ def test_a_transcript_that_may_not_be_read_is_refused(database: Database, transc
         os.seteuid(was)
     transcript.chmod(0o600)
     assert store(database, transcript).events == 1
+
+
+def test_an_empty_transcript_is_in_no_known_format(tmp_path: Path) -> None:
+    """With every agent asked, those that read databases too, the error does not speak of a database."""
+    empty = tmp_path / "empty.jsonl"
+    empty.touch()
+    with pytest.raises(HivemindError, match="in no format that is known"):
+        ingest.recognise(empty, agents())
+
 
 
 def test_a_file_name_that_is_no_text_is_read_all_the_same(database: Database, tmp_path: Path) -> None:

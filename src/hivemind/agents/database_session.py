@@ -4,7 +4,6 @@ A session is named by a path below its database's: `…/state.db/SESSION`. The a
 each look is short, from a connection of its own, and leaves no lock and no file behind.
 """
 
-import json
 import os
 import sqlite3
 import stat
@@ -17,7 +16,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
-import orjson
+from hivemind.agents import json_document
 
 _Found = TypeVar("_Found")
 
@@ -218,15 +217,8 @@ def _text(content: bytes) -> str:
 
 
 def _encode(record: dict[str, Any]) -> bytes | None:
-    try:
-        line = orjson.dumps(record, default=_plain)
-    except TypeError:
-        # Half an emoji, or a number beyond 64 bits, out of JSON that lies in a column.
-        try:
-            line = json.dumps(record, default=_plain).encode()
-        except (TypeError, ValueError, RecursionError):
-            return None
-    return line if len(line) <= MAX_RECORD_BYTES else None
+    line = json_document.encode(record, default=_plain)
+    return line if line is not None and len(line) <= MAX_RECORD_BYTES else None
 
 
 def _plain(value: Any) -> Any:

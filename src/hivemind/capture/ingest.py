@@ -358,16 +358,18 @@ def recognise(path: Path, agents: Sequence[Agent]) -> Agent:
     """Find the agent whose format a transcript is in, by its first lines and not by its name."""
     seen: dict[Any, list[Any]] = {}  # most agents open a transcript in the same way: it is read once for them
     trouble: OSError | None = None
+    opened = False
     for agent in agents:
         if agent.open_transcript not in seen:
             try:
                 first = islice(records(path, agent), RECOGNISED_BY_LINES)
                 seen[agent.open_transcript] = [record for _, record in first if record is not None]
+                opened = True
             except OSError as error:
                 trouble, seen[agent.open_transcript] = trouble or error, []
         if seen[agent.open_transcript] and agent.recognises(seen[agent.open_transcript]):
             return agent
-    if trouble and not any(seen.values()):
+    if trouble and not opened:
         raise trouble
     raise HivemindError(
         "transcript-unknown",

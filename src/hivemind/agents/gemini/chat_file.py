@@ -8,13 +8,13 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final
 
-from hivemind.agents import transcript_file
+from hivemind.agents import json_document, transcript_file
 from hivemind.agents.base import Transcript
-from hivemind.agents.transcript_file import MAX_LINE_BYTES, TranscriptFile, decode
+from hivemind.agents.json_document import RecordDocument
+from hivemind.agents.transcript_file import TranscriptFile, decode
 from hivemind.agents.values import elements, text
 
 #: Keys that reading adds to a chat's first record.
@@ -23,14 +23,12 @@ ROOT_KEY: Final = "hivemindProjectRoot"
 #: The file in which Gemini CLI notes a project's folder, beside its chats.
 _ROOT_FILE: Final = ".project_root"
 MAX_PATH_CHARS: Final = 4_096
+_looks_right = json_document.having("sessionId", "projectHash")
 
 
 def transcripts(root: Path) -> Iterator[Path]:
-    """Yield chats below a folder, of either format, subagents last."""
-    found = set(transcript_file.transcripts(root))
-    if not root.is_file():
-        documents = root.rglob("session-*.json")
-        found.update(path for path in documents if path.is_file() and not path.is_symlink())
+    """Yield chats below a folder, of either format and whatever they are called, subagents last."""
+    found = {*transcript_file.transcripts(root), *json_document.find(root, _looks_right)}
     yield from sorted(found, key=lambda path: (len(path.parts), path))
 
 
@@ -48,7 +46,7 @@ def companions(transcript: Path) -> Iterator[Path]:
 def open_transcript(path: Path) -> Iterator[Transcript]:
     """Open a chat; raise OSError where it cannot be read or is no file."""
     with transcript_file.open_transcript(path) as file:
-        if path.name.endswith((".json", ".json.gz")):
+        if json_document.is_document(path):
             yield _document(file)
         else:
             yield ChatFile(file)
@@ -76,43 +74,16 @@ class ChatFile:
         self.problem = self.file.problem
 
 
-@dataclass(slots=True)
-class ChatDocument:
-    """Give a document's messages as lines; offsets are those that a file of these lines would have."""
-
-    content: bytes
-    problem: str = ""
-
-    def size_bytes(self) -> int | None:
-        """Give the offset behind the last record."""
-        return len(self.content)
-
-    def fingerprint(self, offset: int) -> str:
-        """Hash all before an offset: a message that was changed in its place is read again."""
-        return blake2b(self.content[:offset], digest_size=16).hexdigest()
-
-    def lines(self, *, start: int = 0, final: bool) -> Iterator[tuple[bytes | None, int]]:  # noqa: ARG002
-        """Yield each record with the offset behind it."""
-        while 0 <= start < len(self.content):
-            end = self.content.find(b"\n", start)
-            yield self.content[start:end], end + 1
-            start = end + 1
-
-
-def _document(file: TranscriptFile) -> ChatDocument:
-    content = file.stream.read(MAX_LINE_BYTES + 1)
-    if len(content) > MAX_LINE_BYTES:
-        return ChatDocument(b"", problem=f"the chat is over {MAX_LINE_BYTES} bytes")
+def _document(file: TranscriptFile) -> RecordDocument:
     try:
-        value = decode(content)
-    except ValueError:
-        return ChatDocument(b"", problem="the chat is not JSON")
+        value = json_document.read(file)
+    except OSError as error:
+        return RecordDocument(problem=str(error))
     if not isinstance(value, dict):
-        return ChatDocument(b"", problem="the chat is no object")
+        return RecordDocument(problem="the chat is no object")
     # What changes with each message would make the first record differ, and all be read again.
     header = {key: value[key] for key in ("sessionId", "projectHash", "startTime", "kind") if key in value}
-    records = [_place(header, file.path), *elements(value.get("messages"))]
-    return ChatDocument(b"".join(json.dumps(record).encode() + b"\n" for record in records))
+    return json_document.of_records([_place(header, file.path), *elements(value.get("messages"))])
 
 
 def _placed(line: bytes, path: Path) -> bytes:

@@ -6,6 +6,7 @@ because what hooks inject is kept in a column of its own.
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from hashlib import blake2b
 from typing import Any, Final
@@ -16,7 +17,7 @@ from hivemind.agents.hermes.database import KIND
 from hivemind.agents.hermes.results import SHELL_TOOLS, outcome
 from hivemind.agents.transcript_file import decode
 from hivemind.agents.values import content_text, count, elements, get, text
-from hivemind.domain.events import Event, EventKind, SessionFacts, Usage
+from hivemind.domain.events import Event, EventKind, ResultStatus, SessionFacts, Usage
 
 AGENT: Final = "hermes"
 EDIT_TOOLS: Final = frozenset({"write_file", "patch"})
@@ -26,7 +27,7 @@ MAX_PENDING_CALLS: Final = 256
 MAX_ID_CHARS: Final = 200
 
 #: How the database marks content that is no text.
-_JSON_MARK: Final = "\0json:"
+JSON_MARK: Final = "\0json:"
 _INJECTED: Final = re.compile(r"<hivemind-skills\b[^>]*>.*?</hivemind-skills>", re.S)
 _COMPACTED: Final = re.compile(r"\[(?:CONTEXT COMPACTION|CONTEXT SUMMARY\]|PRIOR CONTEXT )")
 _CLIENT_TEXT: Final = re.compile(
@@ -79,10 +80,10 @@ def _message(record: dict[str, Any], *, state: ReaderState) -> Iterator[Event]:
 
 def _said(content: Any) -> str:
     found = text(content)
-    if not found.startswith(_JSON_MARK):
+    if not found.startswith(JSON_MARK):
         return found
     try:
-        return content_text(decode(found.removeprefix(_JSON_MARK).encode("utf-8", "replace")))
+        return content_text(decode(found.removeprefix(JSON_MARK).encode("utf-8", "replace")))
     except ValueError:
         return ""
 
@@ -176,6 +177,8 @@ def _tool_result(
     called = values.mapping(state.values.get("calls")).pop(call_id[:MAX_ID_CHARS], "")
     tool_name = text(record.get("tool_name")) or text(called)
     how = outcome(said, tool_name=tool_name)
+    if record.get("finish_reason") == "error" and how.status is ResultStatus.OK:
+        how = replace(how, status=ResultStatus.ERROR, exit_code=None)
     return Event(
         kind=EventKind.TOOL_RESULT,
         native_id=native,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from hivemind.agents.base import Machine, Transcript
 from hivemind.agents.database_session import session_paths
+from hivemind.agents.json_document import is_document
 from hivemind.agents.opencode import database, documents
 from hivemind.agents.opencode.install import check_wiring, data_dir, detect, plan_install, plan_uninstall
 from hivemind.agents.opencode.transcript import EDIT_TOOLS, SHELL_TOOLS, read_line, recognises
@@ -35,21 +36,21 @@ def transcripts(root: Path) -> Iterator[Path]:
 
 def companions(transcript: Path) -> Iterator[Path]:
     """Yield the sessions of a session's subagents."""
-    if _is_document(transcript):
+    if is_document(transcript):
         return documents.subagents(transcript)
     return database.subagents(transcript.parent, transcript.name)
 
 
 def open_transcript(path: Path) -> AbstractContextManager[Transcript]:
     """Open a session; raise OSError where it cannot be read."""
-    if _is_document(path):
+    if is_document(path):
         return documents.open_document(path)
     return database.open_session(path.parent, path.name)
 
 
 def size_bytes(path: Path) -> int:
     """Give the offset behind a session's last message; raise FileNotFoundError where there is none."""
-    if not _is_document(path):
+    if not is_document(path):
         return database.size(path.parent, path.name)
     try:
         with documents.open_document(path) as session:
@@ -61,7 +62,3 @@ def size_bytes(path: Path) -> int:
 def skill_folder(project_root: Path) -> Path:
     """Give the folder of a project whose skills OpenCode lists, and other agents beside it."""
     return project_root / ".agents" / "skills"
-
-
-def _is_document(path: Path) -> bool:
-    return path.suffix == ".json" and not path.parent.is_file()

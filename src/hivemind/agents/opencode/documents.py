@@ -4,6 +4,7 @@ Those without a database have a file a session, a message and a part: `storage/s
 `storage/message/SESSION/*.json` and `storage/part/MESSAGE/*.json`.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -11,15 +12,15 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final
 
-import orjson
-
-from hivemind.agents import transcript_file
+from hivemind.agents import json_document
 from hivemind.agents.database_session import session_path
 from hivemind.agents.values import count, elements, get, mapping, text
 
-MAX_FILE_BYTES: Final = 64 << 20
 #: A longer chain of parents than a subagent can have is a mistake.
 MAX_PARENTS: Final = 32
+#: How what `opencode export` writes begins.
+_EXPORT: Final = re.compile(rb'\s*\{\s*"info"\s*:\s*\{.*?"id"\s*:\s*"ses_', re.S)
+_is_session = json_document.having("id", "projectID", "directory")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -50,7 +51,7 @@ class DocumentSession:
         for number, message in enumerate(self.messages[start:], start + 1):
             info = mapping(message.get("info"))
             parts = elements(message.get("parts")) if self.storage is None else self._parts(info)
-            yield orjson.dumps({"session": self.about, "info": info, "parts": parts}), number
+            yield json_document.encode({"session": self.about, "info": info, "parts": parts}), number
 
     def _parts(self, info: dict[str, Any]) -> list[dict[str, Any]]:
         message_id = text(info.get("id"))
@@ -89,13 +90,18 @@ def is_export(document: Any) -> bool:
 
 
 def session_files(root: Path) -> Iterator[Path]:
-    """Yield the sessions' files below a data folder, or the file itself where it is an export."""
-    if root.is_file():
-        with suppress(OSError):
-            if root.suffix == ".json" and is_export(_load(root)):
-                yield root
+    """Yield the sessions' files of a data folder; below any other, exports and what lies as there."""
+    if (root / "storage").is_dir() or any(root.glob("opencode*.db")):
+        yield from sorted(path for path in root.glob("storage/session/*/*.json") if not path.is_symlink())
         return
-    yield from sorted(path for path in root.glob("storage/session/*/*.json") if not path.is_symlink())
+    for path in json_document.find(root, lambda edges: _EXPORT.match(edges) or _is_session(edges)):
+        with suppress(OSError):
+            if _is_placed(path) or is_export(_load(path)):
+                yield path
+
+
+def _is_placed(path: Path) -> bool:
+    return path.parent.parent.name == "session" and (path.parent.parent.parent / "message").is_dir()
 
 
 def subagents(path: Path) -> Iterator[Path]:
@@ -148,11 +154,4 @@ def _documents(folder: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
 
 
 def _load(path: Path) -> dict[str, Any]:
-    with transcript_file.open_transcript(path) as file:
-        content = file.stream.read(MAX_FILE_BYTES + 1)
-    if len(content) > MAX_FILE_BYTES:
-        raise OSError(f"{path} is over {MAX_FILE_BYTES} bytes")
-    try:
-        return mapping(transcript_file.decode(content))
-    except ValueError as error:
-        raise OSError(f"{path} is not JSON: {error}") from error
+    return mapping(json_document.load(path))
