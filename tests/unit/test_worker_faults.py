@@ -247,5 +247,5 @@ def test_what_one_reader_cannot_take_does_not_stop_the_loop(data: Data, transcri
     transcript.write_bytes(lines(prompt("one")))
     stop_hook(data, transcript)
     wait_for(lambda: data.stored() == ["one"], seconds=5)
-    assert [slug for (slug,) in rows(data.database, "SELECT slug FROM problems")] == ["worker-bug"]
+    wait_for(lambda: rows(data.database, "SELECT slug FROM problems") == [("worker-bug",)])
     assert worker.poll() is None

@@ -29,6 +29,8 @@ MAX_PROMPT_CHARS = 32_000
 #: A worker that has not come up after this long may be started again, in seconds.
 STARTING_S = 15
 OFF = ("false", "0", "off", "no")
+#: A privacy switch fails closed: whatever is none of these stores nothing.
+ON = ("", "1", "true", "on", "yes")
 
 
 def main(argv: list[str]) -> None:
@@ -78,7 +80,7 @@ def _run(agent: str, event: str, data: str, root: str) -> None:
     # Hivemind itself runs this agent as its model: neither captured now nor by a later backfill.
     name = layout.session_file(session_id)
     inside = os.environ.get("HIVEMIND_INSIDE")
-    if inside or os.environ.get("HIVEMIND_CAPTURE", "").strip().lower() in OFF:
+    if inside or os.environ.get("HIVEMIND_CAPTURE", "").strip().lower() not in ON:
         _skip(data, layout.skipped_dir(data), name)
         return
     if os.path.exists(os.path.join(layout.skipped_dir(data), name)):

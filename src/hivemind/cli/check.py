@@ -35,7 +35,9 @@ class _Row:
 @json_option
 @pass_app
 def check(app: App, *, path: str, strict: bool, as_json: bool) -> None:
-    """Run the gates on a SKILL.md, or on all below a folder, with the scripts beside them.
+    """Run the gates on a SKILL.md, or on all below a folder.
+
+    The scripts that lie beside a skill are judged, too.
 
     Exits 1 where one is refused.
     """

@@ -21,10 +21,11 @@ def search(app: App, *, query: str, limit: int, as_json: bool) -> None:
     Words are matched in what was asked, said, run and printed; the most telling hits come first.
     """
     from hivemind.store import search as store
-    from hivemind.store import skills
+    from hivemind.store import sessions, skills
 
     with app.database() as database, database.read(app.workspace_id) as workspace:
         hits = store.search_events(workspace, query, limit=limit)
+        ids = {hit.session_id: sessions.short_id(workspace, hit.session_id) for hit in hits}
         found = [
             skills.by_id(workspace, skill_id)
             for skill_id in store.search_skills(workspace, query, limit=limit)
@@ -39,7 +40,7 @@ def search(app: App, *, query: str, limit: int, as_json: bool) -> None:
         app.say(f"skill  {s.name} ({s.state.value}): {one_line(s.description, 100)}")
     for h in hits:
         tool = f" {h.tool_name}" if h.tool_name else ""
-        app.say(f"{h.session_id[:8]} #{h.seq} {h.at[:10]} {h.kind}{tool}: {around(h.text, query)}")
+        app.say(f"{ids[h.session_id]} #{h.seq} {h.at[:10]} {h.kind}{tool}: {around(h.text, query)}")
     if hits:
         app.note("Read one: hivemind sessions show ID")
 

@@ -1,36 +1,42 @@
 """`install` and `uninstall`: all agents found, or one."""
 
+import difflib
 import os
 import signal
 from collections.abc import Iterable
 
 import click
 
+from hivemind.agents import registry
 from hivemind.agents.base import Agent, FileChange
 from hivemind.agents.editing import files
-from hivemind.agents.registry import NAMES, agents, by_name
+from hivemind.agents.registry import agents, by_name
 from hivemind.cli.app import App, pass_app
 from hivemind.errors import HivemindError
 
 dry_run_option = click.option(
     "--dry-run", is_flag=True, help="Show the changes to your files as a diff; change nothing."
 )
-only_option = click.option("--only", metavar="A,B", help="Only these agents (" + ", ".join(NAMES) + ").")
+only_option = click.option(
+    "--only", metavar="A,B", help="Only these agents (" + ", ".join(registry.NAMES) + ")."
+)
+names_argument = click.argument("names", nargs=-1, metavar="[AGENT]...")
 yes_option = click.option("--yes", is_flag=True, help="Accepted for scripts: nothing is asked anyway.")
 
 
 @click.command()
+@names_argument
 @only_option
 @dry_run_option
 @yes_option
 @pass_app
-def install(app: App, *, only: str | None, dry_run: bool, yes: bool) -> None:  # noqa: ARG001
+def install(app: App, *, names: tuple[str, ...], only: str | None, dry_run: bool, yes: bool) -> None:  # noqa: ARG001
     """Wire the agents found on this machine.
 
     Adds Hivemind's hooks and MCP server to each agent's own settings. What else is in those files stays as it
     is, byte for byte; `hivemind uninstall` takes the additions out again.
     """
-    chosen = _chosen(only)
+    chosen = _chosen(names, only)
     found = [agent for agent in chosen or agents() if agent.detect(app.machine)]
     for agent in chosen:
         if agent not in found:
@@ -49,28 +55,49 @@ def install(app: App, *, only: str | None, dry_run: bool, yes: bool) -> None:  #
 
 
 @click.command()
+@names_argument
 @only_option
 @dry_run_option
 @yes_option
 @click.option("--keep-skills", is_flag=True, help="Leave the skill files in the projects' folders.")
 @pass_app
-def uninstall(app: App, *, only: str | None, dry_run: bool, yes: bool, keep_skills: bool) -> None:  # noqa: ARG001
+def uninstall(
+    app: App,
+    *,
+    names: tuple[str, ...],
+    only: str | None,
+    dry_run: bool,
+    yes: bool,  # noqa: ARG001
+    keep_skills: bool,
+) -> None:
     """Take the wiring out again, byte for byte.
 
     Removes Hivemind's entries from each agent's settings and the skill files it wrote into projects. What was
     stored stays in Hivemind's own folder, which the last line names.
     """
-    _unwire(app, _chosen(only) or list(agents()), dry_run=dry_run)
-    if not keep_skills and not only and app.database_path.exists():
+    chosen = _chosen(names, only)
+    failed = _unwire(app, chosen or agents(), dry_run=dry_run)
+    if not keep_skills and not chosen and app.database_path.exists():
         _unpublish(app, dry_run=dry_run)
-    if not dry_run and not only:
+    if not dry_run and not chosen:
         _stop_worker(app)
     if not dry_run:
         app.note(f"What was stored stays in {app.data}; delete that folder to forget everything.")
+    if failed is not None:
+        raise failed
 
 
-def _chosen(only: str | None) -> list[Agent]:
-    return [by_name(name.strip()) for name in only.split(",") if name.strip()] if only else []
+def _chosen(names: Iterable[str], only: str | None) -> list[Agent]:
+    """Give the agents that were named; none where neither an argument nor `--only` was given: all."""
+    asked = [*names, *(name.strip() for name in (only or "").split(",") if name.strip())]
+    if only is not None and not asked:
+        raise click.UsageError("--only names no agent")
+    for name in asked:
+        if name not in registry.NAMES:
+            close = difflib.get_close_matches(name, registry.NAMES, n=1)
+            guess = f" Did you mean {close[0]}?" if close else ""
+            raise click.UsageError(f"{name!r} is not an agent.{guess} Known: {', '.join(registry.NAMES)}")
+    return [by_name(name) for name in dict.fromkeys(asked)]
 
 
 def _wire(app: App, chosen: Iterable[Agent], *, dry_run: bool) -> None:
@@ -78,42 +105,47 @@ def _wire(app: App, chosen: Iterable[Agent], *, dry_run: bool) -> None:
     for agent in chosen:
         try:
             changes = agent.plan_install(app.machine, app.wiring)
-            _apply(app, changes, dry_run=dry_run)
+            _apply(app, agent, changes, dry_run=dry_run)
         except HivemindError as error:
-            app.note(f"{agent.title}: {error.message}")
+            app.note(f"{agent.title}: not wired, {error.message}\n    → {error.hint}")
             failed = error
             continue
-        if dry_run:
-            continue
-        if changes:
-            app.say(f"{agent.title}: wired ({_names(changes)})")
-        else:
-            app.say(f"{agent.title}: already wired, nothing changed")
+        if not dry_run:
+            done = f"wired ({_names(changes)})" if changes else "already wired, nothing changed"
+            app.say(f"{agent.title}: {done}")
         for change in changes:
             if change.note:
                 app.say(f"    {change.note}")
+        if not dry_run:
+            _say_what_has_no_effect(app, agent)
     if failed is not None:
-        raise failed
+        raise click.exceptions.Exit(1)
     if not dry_run:
         app.note(
             "Start a new session in your agent; `hivemind status` shows what arrives, `uninstall` undoes it."
         )
 
 
-def _unwire(app: App, chosen: Iterable[Agent], *, dry_run: bool) -> None:
+def _say_what_has_no_effect(app: App, agent: Agent) -> None:
+    for check in agent.check_wiring(app.machine, app.wiring):
+        if not check.ok:
+            app.note(f"    but {check.name} have no effect yet: {check.detail}\n    → {check.hint}")
+
+
+def _unwire(app: App, chosen: Iterable[Agent], *, dry_run: bool) -> HivemindError | None:
+    """Unwire each agent; give the last failure, after every other agent has been unwired."""
     failed: HivemindError | None = None
     for agent in chosen:
         try:
             changes = agent.plan_uninstall(app.machine)
-            _apply(app, changes, dry_run=dry_run)
+            _apply(app, agent, changes, dry_run=dry_run)
         except HivemindError as error:
             app.note(f"{agent.title}: {error.message}")
             failed = error
             continue
         if not dry_run:
             app.say(f"{agent.title}: " + (f"unwired ({_names(changes)})" if changes else "was not wired"))
-    if failed is not None:
-        raise failed
+    return failed
 
 
 def _unpublish(app: App, *, dry_run: bool) -> None:
@@ -142,9 +174,12 @@ def _stop_worker(app: App) -> None:
             os.kill(pid, signal.SIGTERM)
 
 
-def _apply(app: App, changes: list[FileChange], *, dry_run: bool) -> None:
+def _apply(app: App, agent: Agent, changes: list[FileChange], *, dry_run: bool) -> None:
     if dry_run:
-        app.verbatim(files.diff(changes) or "nothing to change")
+        shown = files.diff(changes)
+        app.note(f"{agent.title}:" + ("" if shown else " nothing to change"))
+        if shown:
+            app.verbatim(shown)
     else:
         files.apply_changes(changes, backup_dir=app.data / "backups")
 
@@ -171,6 +206,7 @@ def agent_group(name: str) -> click.Group:
     @dry_run_option
     @pass_app
     def uninstall_one(app: App, *, dry_run: bool) -> None:
-        _unwire(app, [agent], dry_run=dry_run)
+        if failed := _unwire(app, [agent], dry_run=dry_run):
+            raise failed
 
     return group

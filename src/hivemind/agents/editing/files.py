@@ -78,6 +78,8 @@ class _Staged:
 def _stage(change: FileChange, stack: contextlib.ExitStack) -> _Staged:
     with _reported(change.path):
         target = _target(change.path)
+        if target.exists() and not target.stat().st_mode & stat.S_IWUSR:
+            raise _unwritable(change.path, "it is read-only")  # as a managed file is; replacing it would work
         if change.after is None:
             return _Staged(change.path, target, None)
         target.parent.mkdir(parents=True, exist_ok=True)
