@@ -80,7 +80,7 @@ def test_a_client_lists_searches_and_loads(shop: Path) -> None:
         ("skills_load", {"name": "shop-api-checks"}),
         ("sessions_search", {"query": "what about ModuleNotFoundError"}),
     )
-    assert _names(tools) == ["sessions_search", "skills_load", "skills_search"]
+    assert _names(tools) == ["outcome_report", "sessions_search", "skills_load", "skills_search"]
     assert all(tool.description for tool in tools)
     assert not found.is_error, _text(found)
     skills = found.structured_content["skills"]

@@ -20,6 +20,7 @@ _MARKS = {
     "interrupt": "■",
     "compaction": "≡",
 }
+_POINTS = {"success": "+", "failure": "-"}
 
 
 @click.group(cls=OrderedGroup)
@@ -39,6 +40,7 @@ def list_sessions(app: App, *, limit: int, as_json: bool) -> None:
 
     with app.database() as database, database.read(app.workspace_id) as workspace:
         rows = store.recent(workspace, limit=limit)
+        ids = {row.session_id: store.short_id(workspace, row.session_id) for row in rows}
     if as_json:
         emit([dict(row._mapping) for row in rows])
         return
@@ -49,7 +51,7 @@ def list_sessions(app: App, *, limit: int, as_json: bool) -> None:
     heads = ["session", "when", "calls", "errors", "project", *(["agent", "model"] if wide else []), _TITLE]
     cells = [
         [
-            row.session_id[:8],
+            ids[row.session_id],
             ago(row.ended_at),
             str(row.tool_calls),
             str(row.tool_errors),
@@ -68,21 +70,40 @@ def list_sessions(app: App, *, limit: int, as_json: bool) -> None:
 @json_option
 @pass_app
 def show(app: App, *, session_id: str, full: bool, as_json: bool) -> None:
-    """Show a session's events in order."""
+    """Show a session's events in order, and how its episodes turned out."""
+    from hivemind.store import episodes as graded
     from hivemind.store import sessions as store
 
     with app.database() as database, database.read(app.workspace_id) as workspace:
         session = store.session(workspace, session_id)
         rows = store.events_of(workspace, session.session_id)
+        episodes = graded.of_session(workspace, session.session_id)
+        reports = graded.reports(workspace, session.session_id)
     if as_json:
-        emit({**session._mapping, "events": [dict(row._mapping) for row in rows]})
+        shown = {
+            "episodes": [{k: v for k, v in row._mapping.items() if k != "fingerprint"} for row in episodes],
+            "outcomes": [dict(row._mapping) for row in reports],
+        }
+        emit({**session._mapping, **shown, "events": [dict(row._mapping) for row in rows]})
         return
     app.say(f"{session.session_id}  {session.agent} {session.agent_version}  {session.request_model}")
     app.say(f"{session.cwd}  {session.git_branch}  {session.git_remote}")
     for row in rows:
         if row.kind != "usage":
             app.say(_line(row, full=full))
+    for episode in episodes:
+        app.say(_episode(episode))
     app.say(_usage(rows))
+
+
+def _episode(row: Any) -> str:
+    """Say how an episode turned out, and what that rests on."""
+    by = "" if row.evaluation_name == "signals" else f", reported by {row.evaluation_name}"
+    head = (
+        f"episode {row.number} (#{row.first_seq}–{row.last_seq}): {row.score_label} {row.score_value:.2f}{by}"
+    )
+    why = [f"    {_POINTS.get(s['points_to'], '·')} {s['text']}" for s in row.signals]
+    return "\n".join([f"{head}  {one_line(row.request, 80)}", *(why or ["    no signal"])])
 
 
 def _line(row: Any, *, full: bool) -> str:

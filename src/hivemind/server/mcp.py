@@ -1,14 +1,16 @@
-"""Serve skills and sessions to agents over MCP on stdio, reading only.
+"""Serve skills and sessions to agents over MCP on stdio; it writes nothing but the outcomes they report.
 
 The database is opened for each call, so one that appears or is replaced while the server runs is served.
 """
 
 import difflib
+import math
 import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,13 +21,15 @@ from pydantic import BaseModel, Field
 
 import hivemind
 from hivemind.capture.git import project_of
+from hivemind.domain.outcomes import Outcome, Report, of_reward
 from hivemind.domain.skills import LIVE_STATES
 from hivemind.errors import HivemindError
 from hivemind.library import document
 from hivemind.retrieval.rank import rank
 from hivemind.retrieval.render import harmless
+from hivemind.store import episodes, sessions
 from hivemind.store import skills as stored
-from hivemind.store.database import Workspace, open_read_only
+from hivemind.store.database import Workspace, open_database, open_read_only
 from hivemind.store.search import EventHit, search_events
 
 #: Characters shown on each side of a hit.
@@ -34,13 +38,24 @@ MAX_CLOSE_NAMES = 5
 INSTRUCTIONS = (
     "Notes learnt from this project's earlier sessions. Before a task that may have been done here before, "
     "search them with skills_search and read one with skills_load; sessions_search finds what was said and "
-    "run."
+    "run. Once a person or a check has said how the task turned out, report it with outcome_report."
 )
 _WORD = re.compile(r"\w+")
 
 Query = Annotated[str, Field(min_length=1, max_length=4000, description="what to look for, in plain words")]
 Limit = Annotated[int, Field(ge=1, le=50, description="results at most")]
 Name = Annotated[str, Field(min_length=1, max_length=200, description="the skill's name, from skills_search")]
+Verdict = Annotated[
+    str,
+    Field(
+        pattern=r"^(success|failure|[01](\.\d{1,6})?)$",
+        description="success, failure or a reward from 0 to 1",
+    ),
+]
+SessionId = Annotated[
+    str, Field(max_length=200, description="the session's id; empty: the newest of this project folder")
+]
+Note = Annotated[str, Field(max_length=1000, description="how it is known, in one sentence")]
 
 
 class SkillFound(BaseModel):
@@ -140,6 +155,43 @@ class Library:
             else self._nothing("session"),
         )
 
+    def outcome_report(self, outcome: Verdict, note: Note = "", session_id: SessionId = "") -> str:
+        """Report how the latest task of a session turned out, when a person or a check has said so."""
+        reward = None if outcome in (Outcome.SUCCESS, Outcome.FAILURE) else float(outcome)
+        if reward is not None and not (math.isfinite(reward) and reward <= 1):
+            raise HivemindError(
+                "outcome-unreadable", f"{outcome} is not a reward", hint="give one from 0 to 1"
+            )
+        with self._workspace() as workspace:
+            session = sessions.session(workspace, session_id) if session_id else self._newest(workspace)
+            event_id = sessions.latest_prompt(workspace, session.session_id)
+        said = Report(
+            session_id=session.session_id,
+            event_id=event_id,
+            label=outcome if reward is None else of_reward(reward).value,
+            score=reward,
+            actor=f"agent:{session.agent}",
+            at=datetime.now(UTC),
+            note=note.strip(),
+        )
+        database = open_database(self.database_path)
+        try:
+            with database.write(self.workspace_id) as workspace:
+                episodes.report(workspace, said)
+        finally:
+            database.close()
+        return f"Noted for session {session.session_id}: {said.label}."
+
+    def _newest(self, workspace: Workspace) -> Any:
+        here = project_of(str(self.cwd))
+        known = sessions.known_project(workspace, here) if here else None
+        found = sessions.recent(workspace, limit=1, project_id=known.project_id) if known else []
+        if not found:
+            raise HivemindError(
+                "session-unknown", "no session of this project folder is stored yet", hint="give session_id"
+            )
+        return found[0]
+
     @contextmanager
     def _workspace(self) -> Iterator[Workspace]:
         engine = open_read_only(self.database_path)
@@ -181,6 +233,11 @@ def build(database_path: Path, workspace_id: str, cwd: Path) -> MCPServer[Any]:
     def sessions_search(query: Query, limit: Limit = 10) -> EventsFound:
         with _told():
             return library.sessions_search(query, limit)
+
+    @server.tool(description=Library.outcome_report.__doc__)
+    def outcome_report(outcome: Verdict, note: Note = "", session_id: SessionId = "") -> str:
+        with _told():
+            return library.outcome_report(outcome, note, session_id)
 
     return server
 

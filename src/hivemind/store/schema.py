@@ -8,7 +8,7 @@ the migrations of each dialect.
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, Boolean, Column, DateTime, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import JSON, Boolean, Column, DateTime, Float, Index, Integer, MetaData, String, Table, Text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
@@ -203,6 +203,58 @@ evidence = Table(
     comment="the events that a lesson rests on",
 )
 
+episodes = Table(
+    "episodes",
+    metadata,
+    _workspace(),
+    Column("episode_id", String(32), primary_key=True, comment="hash of the session and its first event"),
+    Column("session_id", String(200), nullable=False),
+    Column("number", Integer, nullable=False, comment="within the session, from 1"),
+    Column("first_seq", Integer, nullable=False, comment="`seq` of its first event"),
+    Column("last_seq", Integer, nullable=False),
+    Column("started_at", UtcTime),
+    Column("ended_at", UtcTime),
+    Column("request", Text, nullable=False, default="", comment="beginning of what was asked, redacted"),
+    Column("prompts", Integer, nullable=False, default=0),
+    Column("tool_calls", Integer, nullable=False, default=0, comment="also those of subagents"),
+    Column("tool_errors", Integer, nullable=False, default=0),
+    Column("score_label", String(16), nullable=False, comment="success, failure, unknown; a report wins"),
+    Column("score_value", Float, nullable=False, comment="probability of success, or the reported reward"),
+    Column(
+        "evaluation_name", Text, nullable=False, comment="signals, or who reported: person:NAME, ci:NAME, …"
+    ),
+    Column("graded_label", String(16), nullable=False, comment="what the signals say, whatever was reported"),
+    Column("graded_value", Float, nullable=False),
+    Column(
+        "signals", JSON, nullable=False, comment="what the grade rests on: name, points_to, text, event_ids"
+    ),
+    Column("fingerprint", JSON, nullable=False, comment="hashes of words and changes, to find like episodes"),
+    Column("graded_seq", Integer, nullable=False, comment="events that the session had when it was graded"),
+    Column("graded_by", Integer, nullable=False, comment="version of the grading"),
+    Index("episodes_by_session", "workspace_id", "session_id", "number"),
+    comment="one request of a session with all that was done for it, and how it ended",
+)
+
+outcomes = Table(
+    "outcomes",
+    metadata,
+    _workspace(),
+    Column("outcome_id", String(32), primary_key=True),
+    Column("session_id", String(200), nullable=False),
+    Column("number", Integer, nullable=False, comment="order of the session's reports, from 1"),
+    Column(
+        "event_id", String(32), nullable=False, default="", comment="in the episode meant; empty: all so far"
+    ),
+    Column("score_label", String(16), nullable=False, comment="success, failure, unknown, or cleared"),
+    Column("score_value", Float, comment="the reward, from 0 to 1"),
+    Column("evaluation_name", Text, nullable=False, comment="who reported: person:NAME, ci:NAME, agent:NAME"),
+    Column("commit_id", String(64), nullable=False, default="", comment="the commit that was judged"),
+    Column("note", Text, nullable=False, default=""),
+    Column("at", UtcTime, nullable=False),
+    Index("outcomes_by_session", "workspace_id", "session_id", "number", unique=True),
+    comment="append-only: what people, CI and agents reported; the latest wins",
+)
+
 skills = Table(
     "skills",
     metadata,
@@ -314,4 +366,27 @@ problems = Table(
     Column("first_at", UtcTime, nullable=False),
     Column("last_at", UtcTime, nullable=False),
     comment="what went wrong in the background, for `hivemind doctor`",
+)
+
+model_calls = Table(
+    "model_calls",
+    metadata,
+    _workspace(),
+    Column("call_id", String(32), primary_key=True),
+    Column("at", UtcTime, nullable=False, comment="when it began"),
+    Column("purpose", String(32), nullable=False, comment="what for: word a skill, test"),
+    Column("subject", String(32), nullable=False, default="", comment="the skill"),
+    Column("evidence_hash", String(64), nullable=False, default="", comment="of what the model was to word"),
+    Column("kind", String(32), nullable=False, comment="claude, codex, pi, hermes, anthropic, openai, …"),
+    Column("asked_model", Text, nullable=False, default="", comment="empty: the client's own default"),
+    Column("model", Text, nullable=False, default="", comment="the one that answered, where it says so"),
+    Column("input_tokens", Integer, comment="as the model counted"),
+    Column("output_tokens", Integer),
+    Column("cost_usd", Float, comment="an estimate until the call has ended"),
+    Column("duration_ms", Integer),
+    Column("status", String(16), nullable=False, comment="running, used, malformed, gated, failed, …"),
+    Column("detail", Text, nullable=False, default="", comment="what was wrong, redacted"),
+    Index("model_calls_by_time", "at"),
+    Index("model_calls_by_subject", "workspace_id", "subject", "evidence_hash"),
+    comment="every call of a model that Hivemind made; each counts against the daily cap",
 )

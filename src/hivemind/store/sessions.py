@@ -17,6 +17,8 @@ from hivemind.store.database import Workspace
 
 #: Bound parameters of one statement; SQLite before 3.32 allows 999.
 _CHUNK = 900
+#: A session's id is shown by so much of its beginning, or more where others begin alike, in characters.
+SHORT_ID_CHARS = 8
 _USAGE_COLUMNS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
 
 
@@ -351,6 +353,7 @@ def session(workspace: Workspace, session_id: str) -> Any:
         .where(
             t.c.workspace_id == workspace.workspace_id, t.c.session_id.startswith(session_id, autoescape=True)
         )
+        .order_by(t.c.session_id)
         .limit(3)
     ).all()
     exact = [row for row in rows if row.session_id == session_id]
@@ -358,6 +361,22 @@ def session(workspace: Workspace, session_id: str) -> Any:
         found = "is the beginning of several sessions" if rows else "is not a stored session"
         raise HivemindError("session-unknown", f"{session_id!r} {found}", hint="see `hivemind sessions list`")
     return (exact or rows)[0]
+
+
+def short_id(workspace: Workspace, session_id: str) -> str:
+    """Give the shortest beginning of an id, of eight characters or more, that no other session has."""
+    t = schema.sessions
+    ids = sa.select(t.c.session_id).where(t.c.workspace_id == workspace.workspace_id)
+    before = ids.where(t.c.session_id < session_id).order_by(t.c.session_id.desc()).limit(1)
+    after = ids.where(t.c.session_id > session_id).order_by(t.c.session_id).limit(1)
+    neighbours = [*workspace.execute(before).scalars(), *workspace.execute(after).scalars()]
+    shared = max((_shared_chars(session_id, other) for other in neighbours), default=0)
+    return session_id[: max(SHORT_ID_CHARS, shared + 1)]
+
+
+def _shared_chars(one: str, other: str) -> int:
+    pairs = zip(one, other, strict=False)
+    return next((n for n, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
 
 
 def recent(workspace: Workspace, *, limit: int, project_id: str = "") -> list[Any]:
@@ -387,6 +406,19 @@ def events_of(workspace: Workspace, session_id: str) -> list[Any]:
     )
 
 
+def latest_prompt(workspace: Workspace, session_id: str) -> str:
+    """Name the event of a session's latest prompt by a person; empty where there is none."""
+    t = schema.events
+    found = workspace.execute(
+        sa.select(t.c.event_id)
+        .where(t.c.workspace_id == workspace.workspace_id, t.c.session_id == session_id)
+        .where(t.c.kind == EventKind.PROMPT.value, t.c.agent_id == "")
+        .order_by(t.c.seq.desc())
+        .limit(1)
+    ).scalar()
+    return str(found or "")
+
+
 def totals(workspace: Workspace) -> dict[str, int]:
     """Count sessions, events, transcripts and redactions of the workspace."""
     counts = {}
@@ -409,7 +441,15 @@ def prune(workspace: Workspace, session_ids: Sequence[str]) -> int:
     for session_id in session_ids:
         rows = events_of(workspace, session_id)
         search.forget_events(workspace, [(r.event_id, indexed_text(r.text, r.data)) for r in rows])
-        for table in (schema.events, schema.occurrences, schema.evidence, schema.exposures, schema.sessions):
+        for table in (
+            schema.events,
+            schema.occurrences,
+            schema.evidence,
+            schema.exposures,
+            schema.episodes,
+            schema.outcomes,
+            schema.sessions,
+        ):
             workspace.execute(
                 table.delete().where(
                     table.c.workspace_id == workspace.workspace_id, table.c.session_id == session_id
