@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from hivemind.distill.contrast import project as contrast
 from hivemind.distill.miners import area, command, correction, fix, pitfall, procedure
 from hivemind.domain.lessons import Lesson
 
@@ -41,6 +42,8 @@ class Draft:
     fixes: tuple[Lesson, ...] = ()
     pitfalls: tuple[Lesson, ...] = ()
     rules: tuple[Lesson, ...] = ()
+    contrasts: tuple[Lesson, ...] = ()  #: what went with success
+    dangers: tuple[Lesson, ...] = ()  #: what went with failure
 
     @property
     def lessons(self) -> tuple[Lesson, ...]:
@@ -52,6 +55,8 @@ class Draft:
             *self.areas,
             *self.pitfalls,
             *self.rules,
+            *self.contrasts,
+            *self.dangers,
         )
 
     @property
@@ -67,10 +72,12 @@ def drafts(lessons: Sequence[Lesson], *, project_id: str, project_name: str) -> 
     broken = {x.data.get("failed") for x in fixes if x.data.get("relation") != "remedy"}
     known = [x for x in _of(supported, command.KIND) if x.data.get("command") not in broken]
     orders = _orders(_of(supported, procedure.KIND))
-    refused = sorted(_of(supported, pitfall.KIND), key=_by_support)
+    refused = sorted((x for x in _of(supported, pitfall.KIND) if "rule" in x.data), key=_by_support)
+    compared = [x for x in supported if "patterns" in x.data]
+    helped, hurt = _of(compared, contrast.KIND), _of(compared, contrast.PITFALL)
     rules = _distinct_rules(_of(supported, correction.KIND))
     found = []
-    for topic in sorted({group(x.topic) for x in (*fixes, *known, *orders, *refused, *rules)}):
+    for topic in sorted({group(x.topic) for x in (*fixes, *known, *orders, *refused, *rules, *compared)}):
         commands = _few_a_purpose(_about(topic, known))
         draft = Draft(
             project_id=project_id,
@@ -82,6 +89,8 @@ def drafts(lessons: Sequence[Lesson], *, project_id: str, project_name: str) -> 
             areas=_areas(commands, _of(supported, area.KIND)),
             pitfalls=_in_order(_about(topic, refused)[:MAX_PITFALLS]),
             rules=_in_order(_about(topic, rules)[:MAX_ITEMS]),
+            contrasts=_in_order(sorted(_about(topic, helped), key=_by_sureness)[:MAX_ITEMS]),
+            dangers=_in_order(sorted(_about(topic, hurt), key=_by_sureness)[:MAX_PITFALLS]),
         )
         if _is_enough(draft):
             found.append(draft)
@@ -110,8 +119,12 @@ def _by_support(lesson: Lesson) -> tuple[int, str]:
     return (-lesson.sessions, lesson.key)
 
 
+def _by_sureness(lesson: Lesson) -> tuple[float, str]:
+    return (-float(lesson.data.get("probability", 0)), lesson.key)
+
+
 def _is_enough(draft: Draft) -> bool:
-    if draft.fixes or draft.rules or draft.procedures or draft.pitfalls:
+    if draft.fixes or draft.rules or draft.procedures or draft.pitfalls or draft.contrasts or draft.dangers:
         return True
     return bool(draft.commands) and max(x.sessions for x in draft.commands) >= MIN_COMMAND_SESSIONS
 

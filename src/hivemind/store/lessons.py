@@ -49,6 +49,34 @@ def replace_occurrences(workspace: Workspace, session: Any, *, occurrences: Sequ
     return concerned
 
 
+def replace_lessons(
+    workspace: Workspace,
+    project_id: str,
+    *,
+    kinds: Sequence[str],
+    topics: Sequence[str],
+    found: Sequence[tuple[str, Occurrence]],
+) -> set[str]:
+    """Put what several sessions show together in place of what they showed before.
+
+    Concerns a project's lessons of these kinds whose topic is or begins with one of these words; `found` has
+    the session of each occurrence. Gives the ids of the lessons concerned.
+    """
+    t, o, e, scope = schema.lessons, schema.occurrences, schema.evidence, workspace.workspace_id
+    belongs = sa.or_(*(sa.or_(t.c.topic == word, t.c.topic.startswith(f"{word} ")) for word in topics))
+    held = sa.and_(t.c.workspace_id == scope, t.c.project_id == project_id, t.c.kind.in_(kinds), belongs)
+    concerned = set(workspace.execute(sa.select(t.c.lesson_id).where(held)).scalars())
+    for lesson_id in sorted(concerned):
+        workspace.execute(o.delete().where(o.c.workspace_id == scope, o.c.lesson_id == lesson_id))
+        workspace.execute(e.delete().where(e.c.workspace_id == scope, e.c.lesson_id == lesson_id))
+    for session_id, occurrence in found:
+        lesson_id = lesson_key(project_id, occurrence.kind, occurrence.key)
+        concerned.add(lesson_id)
+        _put_lesson(workspace, lesson_id, project_id=project_id, occurrence=occurrence)
+        _put_occurrence(workspace, lesson_id, session_id=session_id, occurrence=occurrence)
+    return concerned
+
+
 def mark_mined(workspace: Workspace, mined: Sequence[Any], *, miners_version: int) -> None:
     """Note that skills hold what these sessions showed; what came since they were read is mined next time."""
     t = schema.sessions

@@ -3,6 +3,8 @@
 import re
 
 from hivemind.distill.compose import MIN_SESSIONS, Draft
+from hivemind.distill.contrast import wording
+from hivemind.distill.contrast.project import patterns_of
 from hivemind.distill.miners import correction
 from hivemind.distill.writers.markdown import code, plain, quoted
 from hivemind.domain.lessons import Lesson
@@ -67,6 +69,12 @@ def _description(draft: Draft) -> str:
         text = (
             f"How to call {topic} in {project}: what fails here, and what works instead. "
             f"Use before running {topic}, and when {_failing(draft)} fails."
+        )
+    elif draft.contrasts or draft.dangers:
+        tasks = _tasks(draft)
+        text = (
+            f"What attempts at {tasks} in {project} did when they worked, and what went with failure. "
+            f"Use before starting on {tasks} there, and before changing anything for them."
         )
     else:
         subjects = _subjects(draft)
@@ -141,6 +149,16 @@ def _body(draft: Draft) -> str:
             "What the checks have refused here, so get it right the first time:",
             "\n".join(_pitfall(x) for x in draft.pitfalls),
         ]
+    if draft.contrasts:
+        parts += [
+            "What attempts that worked here did, and most that failed did not:",
+            "\n".join(f"- {wording.advice(patterns_of(x.data))}" for x in draft.contrasts),
+        ]
+    if draft.dangers:
+        parts += [
+            "What went with failure here, so be sure before doing it:",
+            "\n".join(f"- {wording.warning(patterns_of(x.data))}" for x in draft.dangers),
+        ]
     if draft.rules:
         parts += ["Stated by people who work on this project:", "\n".join(_rule(x) for x in draft.rules)]
     return "\n\n".join(parts) + "\n"
@@ -153,7 +171,18 @@ def _title(draft: Draft) -> str:
     if draft.topic in _PURPOSES:
         about = _PURPOSES[draft.topic][2]
         return f"{about[0].upper()}{about[1:]} in {project}"
-    return f"Calling {plain(draft.topic)} in {project}" if draft.fixes else f"Rules of {project}"
+    if draft.fixes:
+        return f"Calling {plain(draft.topic)} in {project}"
+    if draft.contrasts or draft.dangers:
+        return f"What works in {_tasks(draft)} in {project}"
+    return f"Rules of {project}"
+
+
+def _tasks(draft: Draft) -> str:
+    """Name the tasks that were compared."""
+    labels = dict.fromkeys(str(x.data.get("label", "")) for x in (*draft.contrasts, *draft.dangers))
+    named = [plain(label) for label in labels if label]
+    return f"tasks about “{_join(named)}”" if named else "tasks"
 
 
 def _commands(draft: Draft, *, without: list[str]) -> list[str]:

@@ -1,0 +1,103 @@
+"""Bring a project's stored contrast lessons up to date with its graded episodes."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+import sqlalchemy as sa
+
+from hivemind.distill import episodes, session_view
+from hivemind.distill.contrast import project
+from hivemind.distill.contrast.families import Asked
+from hivemind.distill.contrast.project import Graded
+from hivemind.distill.episodes import Episode
+from hivemind.domain.outcomes import Outcome
+from hivemind.store import episodes as stored
+from hivemind.store import lessons, schema, sessions
+from hivemind.store.database import Workspace
+
+#: The newest episodes of a project that are compared, so that a large history stays cheap.
+MAX_EPISODES = 400
+
+
+def refresh(workspace: Workspace, project_id: str) -> set[str]:
+    """Learn again from a project's stored grades; give the ids of the lessons concerned."""
+    return update(workspace, project_id, graded(workspace, project_id))
+
+
+def update(workspace: Workspace, project_id: str, found: Sequence[Graded]) -> set[str]:
+    """Replace what a project's episodes taught together; give the ids of the lessons concerned.
+
+    Only the events of episodes at like tasks, some of which worked and some failed, are read.
+    """
+
+    def load(wanted: Sequence[Graded]) -> Iterator[Episode]:
+        ids: defaultdict[str, set[str]] = defaultdict(set)
+        for one in wanted:
+            ids[one.session_id].add(one.asked.episode_id)
+        for session_id, wanted_ids in ids.items():
+            cut = episodes.cut(sessions.events_of(workspace, session_id), session_id=session_id)
+            yield from (episode for episode in cut if episode.episode_id in wanted_ids)
+
+    concerned = lessons.replace_lessons(
+        workspace,
+        project_id,
+        kinds=(project.KIND, project.PITFALL),
+        topics=(project.TOPIC, project.FAMILY_TOPIC),
+        found=project.learn(found, load),
+    )
+    lessons.refresh(workspace, sorted(concerned))
+    return concerned
+
+
+def graded(workspace: Workspace, project_id: str) -> list[Graded]:
+    """Give a project's newest episodes that ended well or badly."""
+    e, s = schema.episodes, schema.sessions
+    rows = workspace.execute(
+        sa.select(e, s.c.agent)
+        .join(s, sa.and_(s.c.workspace_id == e.c.workspace_id, s.c.session_id == e.c.session_id))
+        .where(e.c.workspace_id == workspace.workspace_id, s.c.project_id == project_id)
+        .where(e.c.score_label.in_((Outcome.SUCCESS.value, Outcome.FAILURE.value)), e.c.tool_calls > 0)
+        .order_by(e.c.started_at.desc(), e.c.episode_id)
+        .limit(MAX_EPISODES)
+    ).all()
+    if len({row.score_label for row in rows}) < 2:
+        return []
+    coding = _coding_agents(workspace, project_id)
+    return [
+        Graded(
+            asked=Asked(
+                episode_id=row.episode_id,
+                request=row.request,
+                at=row.started_at.isoformat() if row.started_at else "",
+                agent=row.agent,
+                own_tools=row.agent not in coding,
+            ),
+            session_id=row.session_id,
+            succeeded=row.score_label == Outcome.SUCCESS.value,
+            rests_on=frozenset(_grounds(row)),
+        )
+        for row in rows
+    ]
+
+
+def _coding_agents(workspace: Workspace, project_id: str) -> set[str]:
+    """Name the agents that ever ran a command or changed a file in a project."""
+    e, s = schema.events, schema.sessions
+    tools = session_view.tools("shell_tools") | session_view.tools("edit_tools")
+    return set(
+        workspace.execute(
+            sa.select(s.c.agent)
+            .distinct()
+            .join(e, sa.and_(e.c.workspace_id == s.c.workspace_id, e.c.session_id == s.c.session_id))
+            .where(s.c.workspace_id == workspace.workspace_id, s.c.project_id == project_id)
+            .where(e.c.tool_name.in_(sorted(tools)))
+        ).scalars()
+    )
+
+
+def _grounds(row: sa.Row[tuple[object, ...]]) -> Iterator[str]:
+    """Give the events that a grade was concluded from; a report was not concluded."""
+    if row.evaluation_name == stored.BY_SIGNALS:
+        for signal in row.signals:
+            if signal["points_to"] == row.score_label:
+                yield from signal["event_ids"]
