@@ -27,12 +27,15 @@ ALLOWED = {
         "agents",
         "store",
         "demo",
+        "llm",
         "config",
     }
     | {"domain", "errors"},
     "server": {"retrieval", "library", "capture", "store", "config", "domain", "errors"},
-    "worker": {"distill", "library", "retrieval", "capture", "agents", "store", "config", "domain", "errors"},
-    "distill": {"library", "capture", "agents", "store", "domain", "errors"},
+    "worker": {"distill", "llm", "library", "retrieval", "capture", "agents", "store", "config"}
+    | {"domain", "errors"},
+    "distill": {"library", "llm", "capture", "agents", "store", "domain", "errors"},
+    "llm": {"capture", "store", "config", "domain", "errors"},
     "library": {"capture", "agents", "store", "domain", "errors"},
     "capture": {"agents", "store", "domain", "errors", "retrieval"},
     "config": {"capture", "errors"},

@@ -12,7 +12,12 @@ from typing import Any
 from hivemind.capture import layout
 from hivemind.errors import HivemindError
 
-OFF = frozenset({"false", "0", "off", "no"})
+#: What switches capture on; anything else switches it off, since a misspelt "off" must not store.
+ON = frozenset({"", "1", "true", "on", "yes"})
+AGENT_MODELS = ("claude", "codex", "pi", "hermes")
+PROVIDER_MODELS = ("anthropic", "openai", "google", "openai-compatible")
+#: A longer text is no setting.
+MAX_TEXT_CHARS = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +27,7 @@ class Setting:
     key: str  #: `section.name` in config.toml
     default: Any
     help: str
-    choices: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()  #: of a text; any text will do where there are none
     least: int = 0
     most: int = 1_000_000
 
@@ -59,6 +64,26 @@ SETTINGS = (
         help="tokens given with one prompt at most",
     ),
     Setting(
+        key="model.kind",
+        default="none",
+        choices=("none", "auto", *AGENT_MODELS, *PROVIDER_MODELS),
+        help="who words skills; auto: the first of your agents that is found; none: templates, no cost",
+    ),
+    Setting(key="model.name", default="", help="the model; empty: the agent's own default"),
+    Setting(
+        key="model.base_url", default="", help="where the provider is, such as http://localhost:11434/v1"
+    ),
+    Setting(
+        key="model.daily_cap_usd",
+        default=0.5,
+        most=1_000,
+        help="US dollars that a day's calls may cost, as far as prices are known",
+    ),
+    Setting(key="model.daily_cap_calls", default=40, most=10_000, help="calls a day at most"),
+    Setting(
+        key="model.timeout_s", default=120, least=1, most=900, help="a call without an answer ends after this"
+    ),
+    Setting(
         key="worker.idle_s",
         default=900,
         least=1,
@@ -80,6 +105,12 @@ class Settings:
     inject_enabled: bool = True
     inject_max_skills: int = 3
     inject_budget_tokens: int = 1500
+    model_kind: str = "none"
+    model_name: str = ""
+    model_base_url: str = ""
+    model_daily_cap_usd: float = 0.5
+    model_daily_cap_calls: int = 40
+    model_timeout_s: int = 120
     worker_idle_s: int = 900
 
     def excludes(self, folder: str) -> bool:
@@ -109,7 +140,7 @@ def environment(variables: Mapping[str, str]) -> Environment:
         data=Path(layout.data_dir(dict(variables), str(home))),
         home=home,
         workspace_id=variables.get("HIVEMIND_WORKSPACE_ID") or "default",
-        capture=variables.get("HIVEMIND_CAPTURE", "").strip().lower() not in OFF,
+        capture=variables.get("HIVEMIND_CAPTURE", "").strip().lower() in ON,
         variables=variables,
     )
 
@@ -167,10 +198,27 @@ def check(key: str, value: Any) -> Any:
                 and not isinstance(value, bool)
                 and setting.least <= value <= setting.most
             )
+        case float():
+            wanted = f"a number from {setting.least} to {setting.most}"
+            good = (
+                isinstance(value, int | float)
+                and not isinstance(value, bool)
+                and setting.least <= value <= setting.most
+            )
+            value = float(value) if good else value
         case list():
             wanted = "a list of texts, none of them empty"
             good = isinstance(value, list) and all(isinstance(item, str) and item.strip() for item in value)
             value = tuple(value) if good else value
+        case _ if not setting.choices:
+            wanted = f"a text on one line, {MAX_TEXT_CHARS} characters at most"
+            # A text that begins with a hyphen would be an option of the program that it is passed to.
+            good = (
+                isinstance(value, str)
+                and len(value) <= MAX_TEXT_CHARS
+                and not value.startswith("-")
+                and (value.isprintable() or not value)
+            )
         case _:
             wanted = "one of " + ", ".join(setting.choices)
             good = value in setting.choices

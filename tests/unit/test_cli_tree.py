@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from importlib import import_module
+from pathlib import Path
 
 import click
 import pytest
@@ -62,7 +63,9 @@ def test_help_imports_nothing_heavy() -> None:
     code += "except SystemExit: print(*sys.modules, file=sys.stderr)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = set(done.stderr.split())
-    assert loaded & {"sqlalchemy", "rich", "alembic", "mcp", "hivemind.store", "hivemind.agents.claude"} == set()
+    assert (
+        loaded & {"sqlalchemy", "rich", "alembic", "mcp", "hivemind.store", "hivemind.agents.claude"} == set()
+    )
 
 
 def test_status_imports_no_database_library() -> None:
@@ -103,7 +106,6 @@ def test_usage_errors_exit_2(words: list[str]) -> None:
         (["config", "get", "nonsense"], "config-unknown"),
         (["config", "set", "nonsense", "1"], "config-unknown"),
         (["config", "set", "publish.policy", "nonsense"], "config-value"),
-        (["install", "--only", "nonsense"], "agent-unknown"),
         (["scan"], "no-transcripts"),
         (["backfill"], "no-transcripts"),
     ],
@@ -179,3 +181,23 @@ def test_a_reader_that_has_seen_enough_is_no_failure(tmp_path: object) -> None:
         assert len(done.stdout.splitlines()) == 1
         assert "Error" not in done.stderr
         assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["install", "--only", ""],
+        ["install", "--only", " , "],
+        ["uninstall", "--only", ""],
+        ["install", "codx"],
+        ["install", "--only", "nonsense"],
+    ],
+    ids=" ".join,
+)
+def test_a_wrong_choice_of_agents_touches_none(words: list[str], tmp_path: Path) -> None:
+    """An empty variable must not come to mean all agents, and a misspelt name is a usage error."""
+    (tmp_path / ".claude").mkdir()
+    done = run(*words, env={"HOME": str(tmp_path), "HIVEMIND_HOME": str(tmp_path / "data")})
+    assert done.code == 2
+    assert list((tmp_path / ".claude").iterdir()) == []
+    assert "codx" not in words or "Did you mean codex?" in done.err

@@ -389,7 +389,6 @@ def test_an_empty_transcript_is_in_no_known_format(tmp_path: Path) -> None:
         ingest.recognise(empty, agents())
 
 
-
 def test_a_file_name_that_is_no_text_is_read_all_the_same(database: Database, tmp_path: Path) -> None:
     """A path of any bytes has a key."""
     path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff\xfe.jsonl"))

@@ -69,6 +69,11 @@ NO_FIX = {
         ran("make db"),
         ran("make test"),
     ],
+    "a look in between": [
+        failed("mux capture results", "Error: No agent running in worktree 'results'"),
+        ran("mux status results"),
+        ran("mux capture results"),
+    ],
     "a person in between": [
         failed("make test", "error: x"),
         ask("start it"),

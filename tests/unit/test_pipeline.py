@@ -12,7 +12,7 @@ from claude_records import DEMO, rows, store
 from stories import Moment, ask, edited, failed, ran, transcript
 
 from hivemind.agents.claude import agent
-from hivemind.distill import pipeline
+from hivemind.distill import miners, pipeline
 from hivemind.distill.pipeline import DistillReport
 from hivemind.domain.skills import SkillState
 from hivemind.library import lifecycle
@@ -167,7 +167,7 @@ def test_a_run_that_is_killed_is_done_again(step: int, tmp_path: Path) -> None:
         distill(database)
         results.append(written(database))
         with database.read() as workspace:
-            assert lessons.unmined(workspace, miners_version=1) == []
+            assert lessons.unmined(workspace, miners_version=miners.VERSION) == []
         database.close()
     assert results[0] == results[1]
     assert sorted(results[0]) == ["a-checks", "b-checks"]

@@ -368,3 +368,15 @@ def test_any_text_can_be_stored_once_it_is_cleaned(text: str) -> None:
     assert storable(cleaned) == cleaned
     assert len(session_key(text)) <= 200
     assert event_id(session_id=text, native_id="~" + text, kind="prompt")
+
+
+def test_a_sessions_short_id_is_its_own(database: Database) -> None:
+    """Ids that begin with a date or a time are shown by as much as tells them apart."""
+    ids = ["20261122_101500_aa", "20261122_101500_ab", "5f0a7c11-2222", "5f0a7c1"]
+    with database.write() as workspace:
+        for session_id in ids:
+            sessions.append(workspace, SessionFacts(session_id=session_id, agent="hermes"), events=[])
+        short = {session_id: sessions.short_id(workspace, session_id) for session_id in ids}
+        found = [sessions.session(workspace, each).session_id for each in short.values()]
+    assert short == {ids[0]: ids[0], ids[1]: ids[1], ids[2]: "5f0a7c11", ids[3]: "5f0a7c1"}
+    assert found == ids

@@ -87,6 +87,24 @@ class App:
         finally:
             database.close()
 
+    def copy_database(self, folder: Path) -> Path:
+        """Copy the database as it is now into a folder."""
+        import sqlite3
+        from contextlib import closing
+
+        from hivemind.store.database import read_only_uri
+
+        with self.database() as opened:
+            path = opened.path
+        target = folder / path.name
+        target.touch(mode=0o600)
+        with (
+            closing(sqlite3.connect(read_only_uri(path), uri=True)) as source,
+            closing(sqlite3.connect(target)) as copy,
+        ):
+            source.backup(copy)
+        return target
+
     @cached_property
     def console(self) -> "Console":
         """Give the console for results."""

@@ -5,7 +5,7 @@ from importlib import import_module
 import click
 
 from hivemind import __version__
-from hivemind.agents.registry import NAMES
+from hivemind.agents import registry
 
 #: Verb → (module, attribute, one line of help). A test compares the line with the command's own.
 COMMANDS: dict[str, tuple[str, str, str]] = {
@@ -17,9 +17,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "doctor": ("doctor", "doctor", "Prove the wiring end to end and say how to mend it."),
     "backfill": ("backfill", "backfill", "Store the sessions that are already on this disk."),
     "skillify": ("skillify", "skillify", "Mine now, and show scope and state."),
+    "model": ("model", "model", "Show who words skills, what it cost, and try it."),
     "skills": ("skills", "skills", "List, show, edit and decide on skills."),
     "search": ("search", "search", "Search sessions and skills."),
     "sessions": ("sessions", "sessions", "List, show and delete stored sessions."),
+    "outcome": ("outcome", "outcome", "Say how a session's work turned out."),
     "sql": ("sql", "sql", "Query the database with plain SQL, read-only."),
     "config": ("settings", "config", "Show and change settings."),
     "worker": ("service", "worker", "Run the background worker in the foreground."),
@@ -32,11 +34,11 @@ class LazyGroup(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """Give the verbs in the order of use."""
-        return [*COMMANDS, *NAMES]
+        return [*COMMANDS, *registry.NAMES]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         """Load one verb."""
-        if cmd_name in NAMES:
+        if cmd_name in registry.NAMES:
             group: click.Command = import_module("hivemind.cli.wiring").agent_group(cmd_name)
             return group
         found = COMMANDS.get(cmd_name)
@@ -51,7 +53,7 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, line) for name, (_, _, line) in COMMANDS.items()])
         with formatter.section("Agents"):
             formatter.write_dl(
-                [(", ".join(NAMES), "`install` or `uninstall` behind it wires that one alone.")]
+                [(", ".join(registry.NAMES), "`install` or `uninstall` behind it wires that one alone.")]
             )
 
 

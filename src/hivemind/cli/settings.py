@@ -85,6 +85,11 @@ def _typed(key: str, value: str) -> Any:
         return value.lower() in ("true", "on", "yes")
     if isinstance(default, int) and not isinstance(default, bool) and value.lstrip("-").isdigit():
         return int(value)
+    if isinstance(default, float):
+        try:
+            return float(value)
+        except ValueError:
+            return value
     if isinstance(default, list):
         return [item.strip() for item in value.split(",") if item.strip()]
     return value

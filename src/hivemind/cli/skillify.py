@@ -1,24 +1,33 @@
 """`skillify`: mine now, and show scope and state."""
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import click
 
 from hivemind import config
+from hivemind.cli import model
 from hivemind.cli.app import App, emit, json_option, pass_app
 
 
 @click.command()
 @click.option("--again", is_flag=True, help="Mine every stored session again, not only what is new.")
+@click.option(
+    "--dry-run", is_flag=True, help="Change nothing; show what would be made, and the model's bill."
+)
 @json_option
 @pass_app
-def skillify(app: App, *, again: bool, as_json: bool) -> None:
+def skillify(app: App, *, again: bool, dry_run: bool, as_json: bool) -> None:
     """Mine now, and show scope and state.
 
     Reads what was stored since the last time, distils lessons from calls and results, and writes the skills
-    that have enough evidence and pass every gate. Needs no model.
+    that have enough evidence and pass every gate. Needs no model; with one (`hivemind model`) it has each new
+    or changed skill worded better, in one call.
     """
+    if dry_run:
+        _predict(app, again=again, as_json=as_json)
+        return
     changes = mine(app, quiet=as_json, again=again)
     state = _state(app)
     if as_json:
@@ -52,8 +61,40 @@ def mine(app: App, *, quiet: bool, again: bool = False) -> list[dict[str, Any]]:
             policy=app.settings.publish_policy,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
+        bar.update(task, description="asking the model", completed=0, total=None)
+        model.word(app, database, progress=lambda done, total: bar.update(task, completed=done, total=total))
         app.publish(database)
     return [asdict(change) for change in report.changes]
+
+
+def _predict(app: App, *, again: bool, as_json: bool) -> None:
+    """Distil into a copy of the database, and show what a model would be asked."""
+    from tempfile import TemporaryDirectory
+
+    from hivemind.distill import pipeline
+    from hivemind.store import lessons
+    from hivemind.store.database import open_database
+
+    with TemporaryDirectory(prefix="dry-run-", dir=app.data) as folder:
+        copy = open_database(app.copy_database(Path(folder)))
+        try:
+            if again:
+                with copy.write(app.workspace_id) as workspace:
+                    lessons.forget_mined(workspace)
+            report = pipeline.distill(
+                copy, app.workspace_id, author=config.user_name(), policy=app.settings.publish_policy
+            )
+            bill = model.bill(app, copy)
+        finally:
+            copy.close()
+    changes = [asdict(change) for change in report.changes]
+    if as_json:
+        emit({"dry_run": True, "skills": changes, "model": bill})
+        return
+    print_changes(app, changes)
+    for line in model.bill_lines(bill):
+        app.say(line)
+    app.say("dry run: nothing was changed, no model was asked")
 
 
 def print_changes(app: App, changes: list[dict[str, Any]]) -> None:

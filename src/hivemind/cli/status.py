@@ -1,11 +1,14 @@
 """`status`: what is wired, what is stored, what was learnt."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from hivemind.cli.app import App, emit, json_option, pass_app
 from hivemind.cli.text import ago, bytes_text, count
+
+if TYPE_CHECKING:
+    from hivemind.store.glance import Glance
 
 
 @click.command()
@@ -21,7 +24,9 @@ def status(app: App, *, as_json: bool) -> None:
         f"workspace {state['workspace']}, data in {state['data']} ({bytes_text(state['database_bytes'])})"
     )
     capture = "on" if state["capture"] else "OFF: nothing is stored (HIVEMIND_CAPTURE or capture.enabled)"
-    app.say(f"capture {capture}; skills load under policy {state['policy']}; model: none (templates)")
+    app.say(f"capture {capture}; skills load under policy {state['policy']}")
+    for line in model_lines(state["model"]):
+        app.say(line)
     for agent in state["agents"]:
         if agent["found"] or agent["wired"]:
             app.say(_agent_line(agent))
@@ -47,16 +52,64 @@ def status(app: App, *, as_json: bool) -> None:
 
 def _agent_line(agent: dict[str, Any]) -> str:
     if not agent["wired"]:
-        missing = "; ".join(
-            f"{c['name']}: {c['detail'] or 'missing'}" for c in agent["checks"] if not c["ok"]
-        )
-        return f"{agent['title']}: found, not wired ({missing})"
+        missing = ", ".join(c["name"] for c in agent["checks"] if not c["ok"])
+        partly = any(c["ok"] for c in agent["checks"])
+        state = f"wired but for {missing}; see `hivemind doctor`" if partly else "found, not wired"
+        return f"{agent['title']}: {state}"
     heard = (
         f"hook last fired {agent['heard']} ({agent['moment']})"
         if agent["moment"]
         else "its hook has not fired yet"
     )
     return f"{agent['title']}: wired; {heard}"
+
+
+CAPS = ("model.daily_cap_usd", "model.daily_cap_calls")
+
+
+def model_lines(model: dict[str, Any]) -> list[str]:
+    """Say who words skills, what that cost today, and what stands in the way."""
+    if model["setting"] == "none":
+        return [f"model: none, skills are written from templates; to have yours word them: {model['how_to']}"]
+    if model["problem"]:
+        return [f"model: none ({model['setting']}: {model['problem']}); skills are written from templates"]
+    spent = f"${model['cost_usd']:.2f} of ${model['cap_usd']:.2f} as far as prices are known"
+    calls = f"{count(model['calls'], 'call')} of {model['cap_calls']}"
+    lines = [f"model: {model['label']}; today {calls}, {spent}"]
+    if model["capped"]:
+        lines.append(
+            f"model: the daily cap is reached: no call before 00:00 UTC ({' and '.join(CAPS)} set it)"
+        )
+    if model["note"]:
+        lines.append(f"model: {model['note']}")
+    if model["failure"]:
+        lines.append(f"model: the latest call {model['failure']}; see `hivemind model ledger`")
+    return lines
+
+
+def model_state(app: App, seen: "Glance") -> dict[str, Any]:
+    """Collect who words skills and what today's calls came to."""
+    from hivemind.domain.model_calls import Today
+    from hivemind.llm import choose
+
+    chosen = choose.choose(app.settings, variables=app.environment.variables, data=app.data)
+    cap = choose.cap(app.settings)
+    today = Today(calls=seen.model_calls, cost_usd=seen.model_cost_usd)
+    return {
+        "setting": chosen.setting,
+        "kind": chosen.kind,
+        "name": chosen.model.name if chosen.model else "",
+        "label": chosen.label,
+        "problem": chosen.problem,
+        "note": chosen.note,
+        "how_to": choose.HOW_TO,
+        "calls": today.calls,
+        "cost_usd": round(today.cost_usd, 6),
+        "cap_calls": cap.calls,
+        "cap_usd": cap.usd,
+        "capped": chosen.model is not None and today.reaches(cap),
+        "failure": seen.model_failure,
+    }
 
 
 def gather(app: App) -> dict[str, Any]:
@@ -98,6 +151,7 @@ def gather(app: App) -> dict[str, Any]:
         "spool_bytes": Spool(Path(layout.spool_dir(str(app.data)))).pending_bytes(),
         "database_bytes": sum(p.stat().st_size for p in app.data.glob("hivemind.db*")),
         "stored": {"sessions": seen.sessions, "events": seen.events, "transcripts": seen.transcripts},
+        "model": model_state(app, seen),
         "skills": seen.skills,
         "exposures": seen.exposures,
         "problems": seen.problems,

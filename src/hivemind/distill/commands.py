@@ -28,6 +28,13 @@ LOOKING = _words(
     uname unset until wait wc wget which while whoami xargs {
     """
 )
+#: Subcommands of any program that only look.
+LOOKING_VERBS = _words(
+    """
+    cat describe diff get history info inspect list log logs ls ps query read search show stat status
+    tail top version view wait watch whoami which capture --help -h --version
+    """
+)
 _RUNNERS = frozenset({"run", "exec", "x", "compose", "tool", "task"})
 #: Programs whose first plain word says what they do.
 _WITH_VERB = _words(

@@ -1,4 +1,4 @@
-"""Distil: mine what is new, recount lessons, draft, write, gate, and hand to the library.
+"""Distil: grade and mine what is new, recount lessons, draft, write, gate, and hand to the library.
 
 Sessions count as mined only once the skills of their project hold what they showed, in one transaction: a run
 that is killed does its last project again, and ends with the same skills.
@@ -11,10 +11,13 @@ from typing import Any, TypedDict
 import sqlalchemy as sa
 
 from hivemind.distill import compose, miners, session_view
+from hivemind.distill.contrast import storing as contrast
+from hivemind.distill.grading import sweep
 from hivemind.distill.writers import template
 from hivemind.domain.lessons import Lesson
-from hivemind.domain.skills import Finding, SkillState
+from hivemind.domain.skills import Finding, SkillDocument, SkillState
 from hivemind.library import gates, lifecycle
+from hivemind.library.document import content_hash
 from hivemind.store import lessons, schema, sessions, skills
 from hivemind.store.database import Database, Workspace
 
@@ -22,6 +25,8 @@ from hivemind.store.database import Database, Workspace
 MAX_REQUESTS = 10
 MAX_REQUESTS_CHARS = 2_000
 ORIGIN = "template"
+#: A model worded what the template wrote (see `reword`).
+MODEL_ORIGIN = "model"
 ACTOR = "policy:distill"
 
 
@@ -56,6 +61,7 @@ def distill(
 ) -> DistillReport:
     """Mine the sessions that have something new, and bring the skills of their projects up to date."""
     report = DistillReport()
+    sweep.grade_new(database, workspace_id)
     with database.read(workspace_id) as workspace:
         waiting = lessons.unmined(workspace, miners_version=miners.VERSION)
     for project_id in sorted({session.project_id for session in waiting}):
@@ -68,6 +74,7 @@ def distill(
                 progress(report.sessions_mined, len(waiting))
         with database.write(workspace_id) as workspace:
             for each in sorted(filter(None, concerned)):
+                contrast.refresh(workspace, each)
                 known = lessons.of_project(workspace, each)
                 report.lessons += len(known)
                 report.changes += _compose(workspace, each, known, author=author, policy=policy)
@@ -105,18 +112,34 @@ def _compose(
     author: str,
     policy: str,
 ) -> list[Change]:
+    project, folders = _project(workspace, project_id)
+    if not folders:
+        return _retire_left(workspace, project_id)
+    name = project.name if project else "project"
+    drafts = compose.drafts(known, project_id=project_id, project_name=name)
+    return [_apply(workspace, draft, author=author, policy=policy) for draft in drafts]
+
+
+def _project(workspace: Workspace, project_id: str) -> tuple[Any, set[str]]:
+    """Give a project, if it has a row, and the folders that its sessions ran in."""
     p, s = schema.projects, schema.sessions
     project = workspace.execute(
         sa.select(p).where(p.c.workspace_id == workspace.workspace_id, p.c.project_id == project_id)
     ).first()
     here = sa.and_(s.c.workspace_id == workspace.workspace_id, s.c.project_id == project_id)
-    folders = set(workspace.execute(sa.select(s.c.cwd).where(here).distinct()).scalars())
-    if not folders:
-        return _retire_left(workspace, project_id)
+    return project, set(workspace.execute(sa.select(s.c.cwd).where(here).distinct()).scalars())
+
+
+def context_of(
+    workspace: Workspace, *, project_id: str, lesson_ids: Sequence[str], skill_id: str
+) -> gates.GateContext:
+    """Gather what the gates judge a mined document against."""
+    project, folders = _project(workspace, project_id)
     roots = tuple(sorted({project.root if project else "", *folders} - {""}))
-    name = project.name if project else "project"
-    drafts = compose.drafts(known, project_id=project_id, project_name=name)
-    return [_apply(workspace, draft, roots=roots, author=author, policy=policy) for draft in drafts]
+    context = lifecycle.context_for(
+        workspace, project_id=project_id, lesson_ids=lesson_ids, skill_id=skill_id
+    )
+    return replace(context, evidence_texts=_below(roots, context.evidence_texts))
 
 
 def _retire_left(workspace: Workspace, project_id: str) -> list[Change]:
@@ -135,23 +158,23 @@ def _retire_left(workspace: Workspace, project_id: str) -> list[Change]:
     return changes
 
 
-def _apply(
-    workspace: Workspace, draft: compose.Draft, *, roots: tuple[str, ...], author: str, policy: str
-) -> Change:
+def _apply(workspace: Workspace, draft: compose.Draft, *, author: str, policy: str) -> Change:
     held = _held(workspace, draft)
     if held is not None and (why := _hands_off(workspace, held)):
         return _change(held, "kept", reason=why)
     document = template.write(draft)
     if held is not None:
         document = replace(document, name=held.name)
+        if _is_worded(workspace, held, document):
+            return _change(held, "kept")
     lesson_ids = [x.lesson_id for x in draft.lessons]
-    context = lifecycle.context_for(
+    context = context_of(
         workspace,
         project_id=draft.project_id,
         lesson_ids=lesson_ids,
         skill_id=held.skill_id if held else "",
     )
-    findings = gates.check(document, replace(context, evidence_texts=_below(roots, context.evidence_texts)))
+    findings = gates.check(document, context)
     if stopped := gates.blocking(findings):
         return Change(name=document.name, action="refused", findings=findings, reason=stopped[0].message)
     numbers = {"sessions": draft.sessions, "lessons": len(lesson_ids)}
@@ -203,9 +226,17 @@ def _hands_off(workspace: Workspace, held: skills.Skill) -> str:
     """Say why a skill is not changed by the machine; empty where it may be."""
     if held.state not in skills.OPEN_STATES:
         return f"it was {held.state} before"
-    if skills.version_of(workspace, held.skill_id, version=held.version).origin != ORIGIN:
-        return "a person wrote its current version"
-    return ""
+    origin = skills.version_of(workspace, held.skill_id, version=held.version).origin
+    return "" if origin in (ORIGIN, MODEL_ORIGIN) else "a person wrote its current version"
+
+
+def _is_worded(workspace: Workspace, held: skills.Skill, document: SkillDocument) -> bool:
+    """Say whether a skill's current version is a model's wording of this very document."""
+    known = skills.versions(workspace, held.skill_id)
+    if known[-1].origin != MODEL_ORIGIN or known[-1].version != held.version:
+        return False
+    plain = next((v for v in reversed(known) if v.origin == ORIGIN), None)
+    return plain is not None and plain.content_hash == content_hash(document)
 
 
 def _change(

@@ -2,6 +2,7 @@
 
 import sqlite3
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 from hivemind.errors import HivemindError
@@ -17,6 +18,9 @@ class Glance:
     exposures: int = 0
     problems: int = 0
     skills: dict[str, int] = field(default_factory=dict)  #: by state, those with any
+    model_calls: int = 0  #: today's, of every workspace, as the cap counts them
+    model_cost_usd: float = 0.0
+    model_failure: str = ""  #: what the latest call of the workspace failed with, if it did
 
 
 def glance(path: Path, workspace_id: str) -> Glance:
@@ -31,13 +35,36 @@ def glance(path: Path, workspace_id: str) -> Glance:
                 for name, query in _COUNTS.items()
             }
             states = connection.execute(_STATES, (workspace_id,)).fetchall()
+            calls, cost, failure = _model_calls(connection, workspace_id)
         finally:
             connection.close()
     except sqlite3.Error as error:
         raise HivemindError(
             "database-unusable", f"{path} cannot be read: {error}", hint="see `hivemind doctor`"
         ) from error
-    return Glance(**numbers, skills={state: int(number) for state, number in states})
+    return Glance(
+        **numbers,
+        skills={state: int(number) for state, number in states},
+        model_calls=calls,
+        model_cost_usd=cost,
+        model_failure=failure,
+    )
+
+
+def _model_calls(connection: sqlite3.Connection, workspace_id: str) -> tuple[int, float, str]:
+    if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'model_calls'").fetchone() is None:
+        return 0, 0.0, ""  # of an older version, migrated at its next use
+    calls, cost = connection.execute(
+        "SELECT count(*), coalesce(sum(cost_usd), 0.0) FROM model_calls WHERE at >= ?",
+        (datetime.now(UTC).strftime("%Y-%m-%d"),),
+    ).fetchone()
+    latest = connection.execute(
+        "SELECT status, detail FROM model_calls WHERE workspace_id = ? AND status != 'running' "
+        "ORDER BY at DESC LIMIT 1",
+        (workspace_id,),
+    ).fetchone()
+    failed = latest is not None and latest[0] in ("failed", "timeout")
+    return int(calls), float(cost), f"{latest[0]}: {latest[1]}" if failed else ""
 
 
 _COUNTS = {

@@ -19,10 +19,13 @@ from hivemind.agents.editing.receipts import wired_agents
 from hivemind.capture import heartbeat, ingest, kept, layout
 from hivemind.capture.redaction import Redactor
 from hivemind.capture.spool import Announcement, Spool
-from hivemind.distill import pipeline
+from hivemind.distill import pipeline, reword
 from hivemind.domain.events import session_key
+from hivemind.domain.model_calls import CallStatus
 from hivemind.errors import HivemindError
 from hivemind.library import notices, publish
+from hivemind.llm import choose
+from hivemind.llm.ledger import Ledger
 from hivemind.store import exposures, problems, schema, sessions
 from hivemind.store.database import WORKSPACE_NAME, Database, Workspace, open_database
 from hivemind.worker.answers import Answers, Server, Shown
@@ -96,6 +99,7 @@ class Worker:
         self.hot: dict[tuple[str, Path], Hot] = {}
         self.dirty: set[str] = set()
         self.to_publish: set[str] = set()
+        self.to_word: set[str] = set()
         self._is_ours = is_ours
         self._wake, self._stopped = threading.Event(), threading.Event()
         self.answers = Answers(self.database, settings=lambda: self.settings, wake=self._wake.set)
@@ -177,8 +181,9 @@ class Worker:
         self._store_shown()
         if not self.hot:
             self._distil_and_publish()
+            self._word_one()
             self.spool.delete_settled()
-        return bool(self.hot)
+        return bool(self.hot or self.to_word)
 
     def _reload_settings(self) -> None:
         if time.monotonic() - self._settings_read > POLL_S:
@@ -344,6 +349,7 @@ class Worker:
             )
             if learnt.changes:
                 self.to_publish.add(workspace_id)
+            self.to_word.add(workspace_id)
         for workspace_id in sorted(self.to_publish):
             self.to_publish.discard(workspace_id)
             report = publish.publish(
@@ -357,6 +363,29 @@ class Worker:
             for problem in report.problems:
                 error = HivemindError(problem.slug, problem.message)
                 self._problem(workspace_id, source="publish", error=error)
+
+    def _word_one(self) -> None:
+        """Have a model word one skill, so that what agents do meanwhile waits for one answer at most."""
+        for workspace_id in sorted(self.to_word):
+            chosen = choose.choose(self.settings, variables=self.environment.variables, data=self.data)
+            if chosen.model is None:
+                self.to_word.clear()
+                return
+            with self.database.read(workspace_id) as workspace:
+                waiting = reword.pending(workspace)
+            ledger = Ledger(
+                self.database,
+                workspace_id,
+                model=chosen.model,
+                cap=choose.cap(self.settings),
+                redactor=self.redactor,
+            )
+            done = reword.reword(ledger, waiting[:1], author=config.user_name(), stopped=self._stopped.is_set)
+            if not reword.goes_on(done):
+                self.to_word.discard(workspace_id)
+            if any(one.status == CallStatus.USED for one in done):
+                self.to_publish.add(workspace_id)
+            return
 
     def _problem(self, workspace_id: str, *, source: str, error: HivemindError) -> None:
         # Where not even this can be stored, the log has it.

@@ -93,6 +93,7 @@ def _may_remedy(step: Step) -> bool:
     """Say whether a step changes something; a check that passed in between has mended nothing."""
     mends = any("fix" in word or word in ("--write", "-w") for word in step.words)
     looks = commands.purpose(step) in ("test", "lint", "typecheck", "serve") and not mends
+    looks = looks or any(word in commands.LOOKING_VERBS for word in step.words[1:2])
     return not looks and step.program != "git" and commands.is_repeatable(step)
 
 
