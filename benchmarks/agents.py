@@ -111,8 +111,11 @@ def _play(row: Row, client: Client, hivemind: Hivemind, model: ScriptedModel, pr
     started = time.perf_counter()
     hivemind.run("install", "--only", row.agent)
     row.install_ms = (time.perf_counter() - started) * 1000
-    # Each command differs: some agents refuse to repeat one.
-    steps = [shell(f"sh -c 'echo out-{n}; exit {code}'") for n, code in enumerate(EXITS)]
+    leave = project / "leave"
+    leave.write_text('#!/bin/sh\necho "left $1"\nexit "$1"\n')
+    leave.chmod(0o755)
+    # Each command differs: some agents refuse to repeat one, and ask a person about `sh -c`.
+    steps = [shell(f"./leave {code} {n}") for n, code in enumerate(EXITS)]
     model.when("(?i)play all", *steps, say("All played."))
     client.run("Play all of them.", cwd=project)
     stored = hivemind.wait_for(lambda: _events(hivemind), seconds=30)

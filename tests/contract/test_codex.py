@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import agent_fixtures as fixtures
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from hivemind.agents.base import Machine, ReaderState
+from hivemind.agents.base import FileChange, Machine, ReaderState, Wiring
 from hivemind.agents.codex import agent, payload, trust
 from hivemind.agents.codex.install import config_file, home, hooks_file
 from hivemind.agents.codex.results import outcome
 from hivemind.agents.editing import toml_edit
-from hivemind.agents.editing.files import apply_changes
+from hivemind.agents.editing.files import apply_changes, diff
 from hivemind.domain.events import EventKind, ResultStatus
 from hivemind.errors import HivemindError
 
@@ -220,9 +223,25 @@ def machine(tmp_path: Path) -> Machine:
     return machine
 
 
-def install(machine: Machine) -> list[str]:
+def install(machine: Machine, *, wiring: Wiring | None = None) -> list[str]:
     """Wire it, and give what a person is told."""
-    changes = agent.plan_install(machine, fixtures.wiring(machine.home.parent, machine.data_dir))
+    wiring = wiring or fixtures.wiring(machine.home.parent, machine.data_dir)
+    return apply(machine, agent.plan_install(machine, wiring))
+
+
+def elsewhere(machine: Machine) -> Wiring:
+    """Give a second installation, with a folder of its own."""
+    place = machine.home.parent / "other"
+    return fixtures.wiring(place, place / "data")
+
+
+def uninstall(machine: Machine) -> list[str]:
+    """Unwire it, and give what a person is told."""
+    return apply(machine, agent.plan_uninstall(machine))
+
+
+def apply(machine: Machine, changes: list[FileChange]) -> list[str]:
+    """Write a plan, and give what a person is told."""
     apply_changes(changes, backup_dir=machine.home.parent / "backups")
     return [change.note for change in changes if change.note]
 
@@ -236,7 +255,7 @@ def check(machine: Machine, name: str) -> Any:
 def config(machine: Machine) -> Any:
     """Give the decoded configuration."""
     path = config_file(machine)
-    return toml_edit.parse(path.read_bytes(), path=path).value
+    return toml_edit.parse(path.read_bytes() if path.exists() else b"", path=path).value
 
 
 def change(path: Path, old: str, new: str) -> None:
@@ -368,3 +387,207 @@ def test_the_folder_is_named_as_codex_names_it(tmp_path: Path) -> None:
     linked = Machine(home=tmp_path, env={"CODEX_HOME": str(tmp_path / "link")})
     assert home(linked) == real.resolve()
     assert home(Machine(home=tmp_path / "link", env={"CODEX_HOME": ""})) == tmp_path / "link" / ".codex"
+
+
+# Other people's hooks behind ours: Codex knows each by its place
+
+THEIRS: dict[str, Any] = {"type": "command", "command": "true b"}
+
+
+def hooks(machine: Machine) -> Any:
+    """Give the decoded hooks."""
+    path = hooks_file(machine)
+    return json.loads(path.read_text()) if path.exists() else {}
+
+
+def foreign(machine: Machine) -> list[trust.Trust]:
+    """Give other people's hooks, in their order."""
+    found = trust.foreign(hooks(machine), path=hooks_file(machine), agent="codex")
+    return [hook for event in sorted(found) for hook in found[event]]
+
+
+def runs(machine: Machine) -> list[tuple[str, str, bool]]:
+    """Say of each of other people's hooks whether Codex trusts it where it stands."""
+    states = config(machine).get("hooks", {}).get("state", {})
+    return [
+        (h.event, h.digest, states.get(h.key, {}).get("trusted_hash") == h.digest) for h in foreign(machine)
+    ]
+
+
+def put(machine: Machine, event: str, *groups: Any) -> None:
+    """Append groups of hooks as another tool would, and trust each of its hooks as a person would."""
+    value = hooks(machine)
+    value["hooks"].setdefault(event, []).extend(groups)
+    hooks_file(machine).write_text(json.dumps(value, indent=2))
+    trust_all(machine)
+
+
+def trust_all(machine: Machine) -> None:
+    """Trust other people's hooks that are new."""
+    known = config(machine)["hooks"]["state"]
+    with config_file(machine).open("a") as file:
+        for hook in foreign(machine):
+            if hook.key not in known:
+                file.write(f'\n# theirs\n[hooks.state."{hook.key}"]\ntrusted_hash = "{hook.digest}"\n')
+
+
+def test_a_reinstall_from_elsewhere_moves_no_foreign_hook(machine: Machine) -> None:
+    """Our commands are written over where they stand, so their keys and their trust stay as they are."""
+    put(machine, "Stop", {"hooks": [THEIRS]})
+    before = config(machine)["hooks"]["state"]
+    keys = [hook.key for hook in foreign(machine)]
+    wiring = elsewhere(machine)
+    notes = install(machine, wiring=wiring)
+    assert [hook.key for hook in foreign(machine)] == keys
+    assert config(machine)["hooks"]["state"].keys() == before.keys()
+    assert runs(machine)[-1][2]
+    assert "new place" not in "".join(notes)
+    assert str(wiring.data_dir) in hooks(machine)["hooks"]["Stop"][1]["hooks"][0]["command"]
+    assert agent.plan_install(machine, wiring) == []
+    assert all(check.ok for check in agent.check_wiring(machine, wiring))
+
+
+def test_what_was_written_over_does_not_come_back(machine: Machine) -> None:
+    """After an install over another one, an uninstall leaves neither's hooks, and what a person had."""
+    put(machine, "Stop", {"hooks": [THEIRS]})
+    install(machine, wiring=elsewhere(machine))
+    uninstall(machine)
+    value = json.loads((FOLDER / "homes" / "foreign" / ".codex" / "hooks.json").read_text())
+    value["hooks"]["Stop"].append({"hooks": [THEIRS]})
+    assert hooks(machine) == value
+    assert not list(machine.home.parent.rglob("installs/*.json"))
+
+
+def test_trust_goes_with_a_hook_that_an_uninstall_moves(machine: Machine) -> None:
+    """The key in its header is all that changes of it, the plan shows that, and a person is told."""
+    put(machine, "Stop", {"hooks": [THEIRS]}, {"hooks": [{**THEIRS, "command": "true c", "timeout": 9}]})
+    before = runs(machine)
+    assert [ok for *_, ok in before].count(True) == 4
+    theirs = config_file(machine).read_text().partition("\n# theirs\n")[2]
+    plan = agent.plan_uninstall(machine)
+    assert f'+[hooks.state."{hooks_file(machine)}:stop:1:0"]' in diff(plan)
+    assert apply(machine, plan) == ["keeps your trusted hook for Stop at its new place"]
+    assert runs(machine) == before
+    after = config_file(machine).read_text().partition("\n# theirs\n")[2]
+    assert after == theirs.replace("stop:2:0", "stop:1:0").replace("stop:3:0", "stop:2:0")
+    assert agent.plan_uninstall(machine) == []
+
+
+def test_trust_goes_with_a_hook_in_a_group_of_ours(machine: Machine) -> None:
+    """A tool may have put its hook beside ours; there is no place to keep for it."""
+    value = hooks(machine)
+    value["hooks"]["Stop"][1]["hooks"].append(THEIRS)
+    hooks_file(machine).write_text(json.dumps(value))
+    trust_all(machine)
+    before = runs(machine)
+    install(machine, wiring=elsewhere(machine))
+    assert runs(machine) == before
+    uninstall(machine)
+    assert runs(machine) == before
+    assert [hook.key.rpartition(":stop:")[2] for hook in foreign(machine) if hook.event == "Stop"] == [
+        "0:0",
+        "1:0",
+    ]
+
+
+def test_no_trust_comes_of_a_move(machine: Machine) -> None:
+    """A hook that was changed since somebody trusted it, or that nobody trusted, is as untrusted after."""
+    put(machine, "Stop", {"hooks": [THEIRS]}, {"hooks": [THEIRS]})
+    text = config_file(machine).read_text()
+    config_file(machine).write_text(text[: text.rindex("\n# theirs")])
+    change(hooks_file(machine), "true b", "curl evil")
+    before = runs(machine)
+    assert [ok for *_, ok in before][-2:] == [False, False]  # the second is what the first was trusted as
+    assert "new place" not in "".join(uninstall(machine))
+    assert runs(machine) == before
+
+
+def test_an_install_that_moves_a_hook_takes_its_trust_along(machine: Machine) -> None:
+    """An earlier version's hook for another event goes; that is told, and an uninstall does not undo it."""
+    ours = hooks(machine)["hooks"]["Stop"][1]
+    put(machine, "PostToolUse", ours, {"matcher": "Bash", "hooks": [{**THEIRS, "additionalContextLimit": 7}]})
+    before = runs(machine)
+    (note,) = install(machine)
+    assert note.endswith("; keeps your trusted hook for PostToolUse at its new place")
+    assert runs(machine) == before
+    assert all(
+        check.ok
+        for check in agent.check_wiring(machine, fixtures.wiring(machine.home.parent, machine.data_dir))
+    )
+    uninstall(machine)
+    assert runs(machine) == before
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "['hooks'.state.'{key}']\ntrusted_hash = '{digest}' # mine\nsince = 2026-11-22\n",
+        '[hooks.state."{key}".more]\nx = nan\n[hooks.state."{key}"]\ntrusted_hash = "{digest}"',
+    ],
+)
+def test_trust_that_is_written_otherwise_goes_with_its_hook(machine: Machine, written: str) -> None:
+    """Comments, values of any type and tables below the entry stay as they are."""
+    hook = {**THEIRS, "timeout": 4}
+    put(machine, "Stop", {"hooks": [hook]})
+    text = config_file(machine).read_text()
+    last = foreign(machine)[-1]
+    entry = written.format(key=last.key, digest=last.digest)
+    config_file(machine).write_text(text[: text.rindex("\n# theirs")] + "\n" + entry)
+    before = runs(machine)
+    assert before[-1][2]
+    uninstall(machine)
+    assert runs(machine) == before
+    quoted = entry.replace(f"'{last.key}'", f'"{last.key}"')
+    assert config_file(machine).read_text().endswith(quoted.replace("stop:2:0", "stop:1:0"))
+
+
+def test_trust_that_cannot_be_moved_is_left_with_its_hook(machine: Machine) -> None:
+    """Where the key is spelled with escapes, the uninstall is refused by name and nothing is written."""
+    put(machine, "Stop", {"hooks": [THEIRS]})
+    change(config_file(machine), "hooks.json:stop:2:0", "hooks.json\\u003astop:2:0")
+    before = fixtures.files(machine.home)
+    with pytest.raises(HivemindError, match="cannot be renamed"):
+        uninstall(machine)
+    assert fixtures.files(machine.home) == before
+
+
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@given(data=st.data())
+def test_the_same_foreign_hooks_are_trusted_whatever_stands_where(data: st.DataObject) -> None:
+    """Ours and theirs in any order and grouping, trusted or not: neither command changes what runs."""
+    with tempfile.TemporaryDirectory() as folder:
+        machine = fixtures.machine(Path(folder, "home"), Path(folder, "data"))
+        install(machine)
+        value = hooks(machine)
+        for event in ("Stop", "SessionStart"):
+            ours = value["hooks"][event][0]["hooks"][0]
+            command = st.sampled_from([ours, *({**THEIRS, "command": f"true {n}"} for n in "abc")])
+            groups = st.lists(st.lists(command, max_size=3), max_size=4)
+            value["hooks"][event] = [{"hooks": group} for group in data.draw(groups)]
+        hooks_file(machine).write_text(json.dumps(value))
+        with config_file(machine).open("a") as file:
+            states = config(machine)["hooks"]["state"]
+            for hook in foreign(machine):
+                digest = data.draw(st.sampled_from([hook.digest, hook.digest, "sha256:old", ""]))
+                if digest and hook.key not in states:
+                    file.write(f'[hooks.state."{hook.key}"]\ntrusted_hash = "{digest}"\n')
+        before = runs(machine)
+        for wiring in data.draw(st.lists(st.sampled_from([None, elsewhere(machine)]), max_size=2)):
+            install(machine, wiring=wiring)
+            assert runs(machine) == before
+        uninstall(machine)
+        assert runs(machine) == before
+
+
+# What a check says of entries that were changed
+
+
+def test_changed_entries_are_not_called_those_of_another_installation(machine: Machine) -> None:
+    """A time limit or a command that somebody changed: what differs is named, and an install mends it."""
+    change(hooks_file(machine), '"timeout": 5', '"timeout": 50')
+    change(config_file(machine), "HIVEMIND_HOME", "OTHER")
+    assert "hooks that differ from what this installation writes" in check(machine, "hooks").detail
+    assert check(machine, "mcp").detail.endswith("values that differ from what this installation writes: env")
+    install(machine)
+    assert check(machine, "hooks").ok
+    assert check(machine, "mcp").ok

@@ -9,8 +9,8 @@ from hivemind.agents.base import FileChange, Wiring, WiringCheck
 from hivemind.agents.editing import json_edit
 from hivemind.agents.editing.json_edit import Document
 from hivemind.agents.editing.receipts import SettingsPart, plan_unwire, plan_wire, read_document
-from hivemind.agents.json_hooks import not_strict
-from hivemind.agents.values import get
+from hivemind.agents.json_hooks import DIFFER, not_strict
+from hivemind.agents.values import get, mapping
 from hivemind.errors import HivemindError
 
 SERVER: Final = "hivemind"
@@ -76,7 +76,7 @@ class McpServer:
         if not _is_ours(found):
             taken = self._taken()
             return WiringCheck(name="mcp", ok=False, detail=taken.message, hint=taken.hint)
-        detail = f"{self.path} has the server of another Hivemind installation"
+        detail = f"{self.path} has the server with {difference(found, self.entry)}"
         return WiringCheck(name="mcp", ok=False, detail=detail, hint=reinstall)
 
     @property
@@ -107,6 +107,13 @@ def _is_ours(entry: Any) -> bool:
     """Say whether an entry starts our server: `args`, or the end of a `command` that has all words."""
     command = get(entry, "command")
     return get(entry, "args") == ARGS or (isinstance(command, list) and command[-len(ARGS) :] == ARGS)
+
+
+def difference(found: Any, entry: dict[str, Any]) -> str:
+    """Name the keys in which an entry of ours is not what an install writes."""
+    keys = dict.fromkeys([*entry, *mapping(found)])
+    named = ", ".join(key for key in keys if get(found, key) != entry.get(key))
+    return f"values that {DIFFER}: {named}"
 
 
 def server_taken(path: Path, *, remove_command: str = "") -> HivemindError:

@@ -113,9 +113,7 @@ def _wire(app: App, chosen: Iterable[Agent], *, dry_run: bool) -> None:
         if not dry_run:
             done = f"wired ({_names(changes)})" if changes else "already wired, nothing changed"
             app.say(f"{agent.title}: {done}")
-        for change in changes:
-            if change.note:
-                app.say(f"    {change.note}")
+        _say_notes(app, changes)
         if not dry_run:
             _say_what_has_no_effect(app, agent)
     if failed is not None:
@@ -124,6 +122,12 @@ def _wire(app: App, chosen: Iterable[Agent], *, dry_run: bool) -> None:
         app.note(
             "Start a new session in your agent; `hivemind status` shows what arrives, `uninstall` undoes it."
         )
+
+
+def _say_notes(app: App, changes: Iterable[FileChange]) -> None:
+    for change in changes:
+        if change.note:
+            app.say(f"    {change.note}")
 
 
 def _say_what_has_no_effect(app: App, agent: Agent) -> None:
@@ -145,6 +149,7 @@ def _unwire(app: App, chosen: Iterable[Agent], *, dry_run: bool) -> HivemindErro
             continue
         if not dry_run:
             app.say(f"{agent.title}: " + (f"unwired ({_names(changes)})" if changes else "was not wired"))
+        _say_notes(app, changes)
     return failed
 
 

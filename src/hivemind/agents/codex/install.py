@@ -9,7 +9,8 @@ from typing import Any, Final
 from hivemind.agents import json_mcp
 from hivemind.agents.base import FileChange, Machine, Wiring, WiringCheck
 from hivemind.agents.codex import trust
-from hivemind.agents.codex.trust import Trust
+from hivemind.agents.codex.rename import renamed
+from hivemind.agents.codex.trust import Move, Trust
 from hivemind.agents.editing import json_edit, toml_edit
 from hivemind.agents.editing.files import read_bytes
 from hivemind.agents.editing.receipts import SettingsPart, plan_unwire, plan_wire, read_document
@@ -34,6 +35,7 @@ TIMEOUTS: Final = {
 _FIELDS: Final = frozenset({"hooks", "description"})
 _REINSTALL: Final = f"Run `hivemind {NAME} install`."
 _SERVERS: Final = "mcp_servers"
+_STATES: Final = ("hooks", "state")
 #: Either name of the switch turns all hooks off.
 _SWITCHES: Final = ("hooks", "codex_hooks")
 
@@ -56,25 +58,22 @@ def plan_install(machine: Machine, wiring: Wiring) -> list[FileChange]:
     Refuses files that don't parse, and a foreign MCP server that has our name.
     """
     changes = _hooks(machine).plan_install(wiring)
-    planned = next((change.after for change in changes if change.path == hooks_file(machine)), None)
-    config = _Config(machine=machine, hooks=_decoded(machine, planned), hooks_before=_decoded(machine, None))
-    return [*changes, *config.plan_install(wiring)]
+    return [*changes, *_config(machine, changes).plan_install(wiring)]
 
 
 def plan_uninstall(machine: Machine) -> list[FileChange]:
     """Plan the edits that unwire Codex; other people's hooks, servers and trust stay."""
-    config = _Config(machine=machine, hooks=_decoded(machine, None))
-    return [*_hooks(machine).plan_uninstall(), *config.plan_uninstall()]
+    changes = _hooks(machine).plan_uninstall()
+    return [*changes, *_config(machine, changes).plan_uninstall()]
 
 
 def check_wiring(machine: Machine, wiring: Wiring) -> list[WiringCheck]:
     """Report on the hooks, the trust in them and the MCP server as the files have them now; never raises."""
     try:
-        hooks = _decoded(machine, None)
-    except HivemindError:
-        hooks = {}  # the check of the hooks says why
-    config = _Config(machine=machine, hooks=hooks)
-    return [_check_hooks(machine, wiring, hooks), *config.check(wiring)]
+        config = _config(machine, [])
+    except HivemindError:  # the check of the hooks says why
+        config = _Config(machine=machine, hooks={}, hooks_before={})
+    return [_check_hooks(machine, wiring, config.hooks), *config.check(wiring)]
 
 
 def hooks_file(machine: Machine) -> Path:
@@ -91,9 +90,13 @@ def _hooks(machine: Machine) -> GroupedHooks:
     return GroupedHooks(agent=NAME, path=hooks_file(machine), timeouts=TIMEOUTS, reads_comments=False)
 
 
-def _decoded(machine: Machine, planned: bytes | None) -> Any:
+def _config(machine: Machine, changes: list[FileChange]) -> "_Config":
+    """Describe the configuration that goes with a change of the hooks."""
     path = hooks_file(machine)
-    return json_edit.parse(planned or read_bytes(path) or b"", path=path).value
+    before = read_bytes(path)
+    after = next((change.after for change in changes if change.path == path), before)
+    decoded = [json_edit.parse(data or b"", path=path).value for data in (before, after)]
+    return _Config(machine=machine, hooks_before=decoded[0], hooks=decoded[1])
 
 
 def _check_hooks(machine: Machine, wiring: Wiring, hooks: Any) -> WiringCheck:
@@ -115,7 +118,7 @@ class _Config:
 
     machine: Machine
     hooks: Any
-    hooks_before: Any = None  #: what the file has now, where that is going to change
+    hooks_before: Any  #: what the file has now
 
     @property
     def path(self) -> Path:
@@ -135,9 +138,11 @@ class _Config:
             keys = {trust.key for trust in trusts}
             stale = any(key not in keys for key in self._ours(value))
             trusted = all(_trusted_hash(value, trust.key) == trust.digest for trust in trusts)
-            return _holds(get(value, _SERVERS, SERVER), entry) and trusted and not stale
+            wired = _holds(get(value, _SERVERS, SERVER), entry) and trusted and not stale
+            return wired and not self._moves
 
         def add(document: Document) -> Document:
+            document = self._moved(document)
             if document.has((_SERVERS, SERVER)):
                 raise self._taken()
             document = document.set((_SERVERS, SERVER), entry)
@@ -147,10 +152,50 @@ class _Config:
 
         changes = plan_wire(self._part, data_dir=wiring.data_dir, is_wired=is_wired, add=add)
         note = f"trusts these hooks of Hivemind, and no others: {', '.join(trust.event for trust in trusts)}"
-        return [replace(change, note=note) if change.path == self.path else change for change in changes]
+        return self._told(changes, note)
 
     def plan_uninstall(self) -> list[FileChange]:
-        return plan_unwire(self._part)
+        changes = plan_unwire(self._part)
+        planned = next((change for change in changes if change.path == self.path), None)
+        before = read_bytes(self.path)
+        after = planned.after if planned else before
+        moved = self._moved(toml_edit.parse(after or b"", path=self.path)).encode()
+        if moved == (after or b""):
+            return changes
+        change = FileChange(path=self.path, before=before, after=moved)
+        return self._told([change, *(other for other in changes if other is not planned)], "")
+
+    def _told(self, changes: list[FileChange], note: str) -> list[FileChange]:
+        """Say what the change of the configuration means, with the foreign trust that it takes along."""
+        value = toml_edit.parse(read_bytes(self.path) or b"", path=self.path).value
+        kept = [m.hook.event for m in self._moves if _trusted_hash(value, m.hook.key) == m.hook.digest]
+        said = [
+            *([note] if note else []),
+            *(f"keeps your trusted hook for {e} at its new place" for e in kept),
+        ]
+        told = "; ".join(dict.fromkeys(said))
+        return [replace(change, note=told) if change.path == self.path else change for change in changes]
+
+    @property
+    def _moves(self) -> list[Move]:
+        return trust.moves(self.hooks_before, self.hooks, path=hooks_file(self.machine), agent=NAME)
+
+    def _moved(self, document: Document) -> Document:
+        """Let what stands about foreign hooks go where they go, so that each is as trusted as it was.
+
+        What nobody trusts goes, too: left behind, it would be about the hook that comes to its place. No
+        uninstall undoes this, because the hooks do not go back.
+        """
+        moves = self._moves
+        leaving = {move.hook.key for move in moves}
+        for move in moves:
+            if move.key not in leaving:  # what is there is about a hook that is gone, or one of ours
+                document = document.drop((*_STATES, move.key))
+        # Hooks only move up, so each leaves its place before the next one comes there.
+        for move in moves:
+            if document.has((*_STATES, move.hook.key)):
+                document = renamed(document, (*_STATES, move.hook.key), move.key)
+        return replace(document, edits=(), created=())
 
     def check(self, wiring: Wiring) -> list[WiringCheck]:
         try:
@@ -186,14 +231,16 @@ class _Config:
 
     def _check_server(self, value: Any, wiring: Wiring) -> WiringCheck:
         found, hint = get(value, _SERVERS, SERVER), _REINSTALL
-        if _holds(found, json_mcp.server(wiring)):
+        entry = json_mcp.server(wiring)
+        if _holds(found, entry):
             if get(found, "enabled") is not False:
                 return WiringCheck(name="mcp", ok=True, detail=f"{SERVER} in {self.path}")
             detail, hint = f"{self.path} has the server disabled", "Set its `enabled` to true."
         elif found is None:
             detail = f"{self.path} has no server {SERVER}"
         elif _is_our_server(found):
-            detail = f"{self.path} has the server of another Hivemind installation"
+            differing = {key: found.get(key) for key in entry}
+            detail = f"{self.path} has the server with {json_mcp.difference(differing, entry)}"
         else:
             taken = self._taken()
             detail, hint = taken.message, taken.hint
@@ -239,7 +286,7 @@ def _our_commands(hooks: Any) -> list[HookCommand]:
 
 
 def _states(value: Any) -> dict[str, Any]:
-    return mapping(get(value, "hooks", "state"))
+    return mapping(get(value, *_STATES))
 
 
 def _trusted_hash(value: Any, key: str) -> Any:
@@ -247,7 +294,7 @@ def _trusted_hash(value: Any, key: str) -> Any:
 
 
 def _with_trust(document: Document, wanted: Trust) -> Document:
-    keys = ("hooks", "state", wanted.key)
+    keys = (*_STATES, wanted.key)
     if not document.has(keys):
         return document.set(keys, {"trusted_hash": wanted.digest})
     # What stands there is about a hook that was in this place before; whether it is enabled stays.
@@ -255,7 +302,7 @@ def _with_trust(document: Document, wanted: Trust) -> Document:
 
 
 def _without_trust(document: Document, key: str) -> Document:
-    keys = ("hooks", "state", key)
+    keys = (*_STATES, key)
     has_more = len(mapping(get(_states(document.value), key))) > 1
     return document.drop((*keys, "trusted_hash") if has_more else keys)
 

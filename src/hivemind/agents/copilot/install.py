@@ -138,5 +138,5 @@ def _check_hooks(machine: Machine, wiring: Wiring) -> WiringCheck:
         return WiringCheck(name="hooks", ok=True, detail=f"{len(TIMEOUTS_S)} hooks in {path}")
     if found is None:
         return WiringCheck(name="hooks", ok=False, detail=f"{path} is missing", hint=_REINSTALL)
-    of = "of another Hivemind installation" if MARKER in found else "not Hivemind's"
+    of = "not as this installation writes it" if MARKER in found else "not Hivemind's"
     return WiringCheck(name="hooks", ok=False, detail=f"{path} is {of}", hint=_REINSTALL)

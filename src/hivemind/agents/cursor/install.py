@@ -142,7 +142,7 @@ def _check_hooks(machine: Machine, wiring: Wiring) -> WiringCheck:
     if missing or len(found) != len(expected):
         there = {event for event, _ in found}
         absent = [event for event in missing if event not in there]
-        problem = f"no hook for {', '.join(absent)}" if absent else "hooks of another Hivemind installation"
+        problem = f"no hook for {', '.join(absent)}" if absent else "hooks that differ from ours"
         return WiringCheck(name="hooks", ok=False, detail=f"{path} has {problem}", hint=hint)
     return WiringCheck(name="hooks", ok=True, detail=f"{len(found)} hooks in {path}")
 

@@ -84,6 +84,13 @@ class Document:
         rooted._require(array, list, keys)
         return rooted._add(array, None, value)
 
+    def put(self, node: Node, value: Any) -> "Document":
+        """Write another value in the place of one."""
+        old = self.text[node.start : node.end]
+        style = replace(_style(self.text, self.root or node), lines=_LINE_END.search(old) is not None)
+        new = style.render(value, key=None, indent=_line_indent(self.text, node.start))
+        return self._apply([Edit(node.start, old, new)])
+
     def remove(self, node: Node) -> "Document":
         """Remove one member or element; comments around it stay."""
         if self.root is None:
