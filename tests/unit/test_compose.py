@@ -59,6 +59,13 @@ def test_two_commands_need_three_sessions() -> None:
     assert len(drafts(known("make test", sessions=3))) == 1
 
 
+def test_what_any_agent_tries_first_is_no_skill() -> None:
+    """One command that every project of its kind has says nothing; two, or one with its folder, do."""
+    plain = known("bun run build", purpose="build", sessions=9)
+    assert drafts(plain) == []
+    assert len(drafts(plain, known("bun run css:build", purpose="build", sessions=9))) == 1
+
+
 def test_checks_share_a_skill_and_others_do_not() -> None:
     """Tests, lint, formatting, types and builds are asked for together; migrations are not."""
     found = drafts(

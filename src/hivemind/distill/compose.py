@@ -1,5 +1,6 @@
 """Choose which lessons of a project become skills, and which belong into one."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,10 @@ CHECKS_TOPIC = "checks"
 CHECKS = frozenset({"test", "lint", "format", "typecheck", "build", CHECKS_TOPIC})
 #: Sessions in which a project's commands were seen to work before they alone make a skill.
 MIN_COMMAND_SESSIONS = 3
+#: What any agent tries first: alone, and with no folder that it belongs to, it makes no skill.
+_PLAIN = re.compile(
+    r"(?:npm|pnpm|yarn|bun)(?: run)? \w+|cargo \w+|go (?:test|build|vet) \./\.\.\.|pytest|tox"
+)
 #: Sessions that must show an order of checks.
 MIN_PROCEDURE_SESSIONS = 3
 #: How much more common it must be than any other order of the same checks.
@@ -126,7 +131,14 @@ def _by_sureness(lesson: Lesson) -> tuple[float, str]:
 def _is_enough(draft: Draft) -> bool:
     if draft.fixes or draft.rules or draft.procedures or draft.pitfalls or draft.contrasts or draft.dangers:
         return True
-    return bool(draft.commands) and max(x.sessions for x in draft.commands) >= MIN_COMMAND_SESSIONS
+    if not draft.commands or _is_plain(draft):
+        return False
+    return max(x.sessions for x in draft.commands) >= MIN_COMMAND_SESSIONS
+
+
+def _is_plain(draft: Draft) -> bool:
+    only = draft.commands[0] if len(draft.commands) == 1 and not draft.areas else None
+    return only is not None and _PLAIN.fullmatch(str(only.data.get("command"))) is not None
 
 
 def _best_fixes(fixes: list[Lesson]) -> list[Lesson]:
