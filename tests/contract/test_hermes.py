@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -374,3 +375,15 @@ def test_a_password_in_a_models_address_is_not_kept() -> None:
     (other,) = agent.read_line(record, line=b"", state=ReaderState()).events
     assert "s3cret" not in event.native_id
     assert event.native_id != other.native_id
+
+
+def test_a_database_is_found_anywhere_below_a_folder(tmp_path: Path) -> None:
+    """A person may name the home folder, or a folder of copies; packages are not looked through."""
+    for place in ("home/.hermes", "copies/2026/a", "home/node_modules/x"):
+        (tmp_path / place).mkdir(parents=True)
+        with closing(sqlite3.connect(tmp_path / place / "state.db")) as connection:
+            connection.execute("CREATE TABLE sessions (id TEXT, started_at REAL)")
+            connection.execute("INSERT INTO sessions VALUES ('s1', 1.0)")
+            connection.commit()
+    found = [str(path.relative_to(tmp_path)) for path in agent.transcripts(tmp_path)]
+    assert found == ["copies/2026/a/state.db/s1", "home/.hermes/state.db/s1"]

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from functools import partial
 from hashlib import blake2b
 from pathlib import Path
@@ -144,22 +145,36 @@ def session_path(database: Path, session_id: Any) -> Path | None:
 def session_paths(
     root: Path, *, file_name: str, ids: Callable[[sqlite3.Connection], list[Any]]
 ) -> Iterator[Path]:
-    """Yield the sessions of the database in a folder, or of a database, or the session that a path names.
+    """Yield the sessions of the databases of a folder, or of a database, or the session that a path names.
 
     A database that cannot be read holds none.
     """
     if root.parent.is_file():
         yield root
         return
-    database = root / file_name if root.is_dir() else root
-    # A link may lead out of the folder: whoever put it there chooses what would be read.
-    if database.is_symlink() or not database.is_file():
-        return
-    try:
-        found = look(database, ids)
-    except OSError:
-        return
-    yield from filter(None, (session_path(database, session_id) for session_id in found))
+    for database in databases(root, file_name):
+        try:
+            found = look(database, ids)
+        except OSError:
+            continue
+        yield from filter(None, (session_path(database, session_id) for session_id in found))
+
+
+def databases(root: Path, pattern: str) -> list[Path]:
+    """Give the databases in a folder, else those anywhere below it, or the one that a path names.
+
+    A link may lead out of the folder: whoever put it there chooses what would be read.
+    """
+    found = sorted(root.glob(pattern)) if root.is_dir() else [root]
+    if not found:
+        found = [Path(folder, name) for folder, name in _files(root) if fnmatch(name, pattern)]
+    return [path for path in found if path.is_file() and not path.is_symlink()]
+
+
+def _files(root: Path) -> Iterator[tuple[str, str]]:
+    for folder, inside, names in os.walk(root):
+        inside[:] = sorted(name for name in inside if name not in json_document.NO_SESSIONS)
+        yield from ((folder, name) for name in sorted(names))
 
 
 def columns(connection: sqlite3.Connection, table: str) -> frozenset[str]:

@@ -21,7 +21,7 @@ MAX_DOCUMENT_BYTES: Final = 64 << 20
 EDGE_BYTES: Final = 4 << 10
 SUFFIXES: Final = (".json", ".json.gz")
 #: Folders of installed packages and of git, with JSON files by the thousand and no session.
-_NO_SESSIONS: Final = frozenset({"node_modules", "site-packages", "__pycache__", ".git", ".venv"})
+NO_SESSIONS: Final = frozenset({"node_modules", "site-packages", "__pycache__", ".git", ".venv"})
 _NO_BLOCK: Final = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
 _GZIP_FORMAT: Final = 31
 
@@ -103,7 +103,7 @@ def find(root: Path, looks_right: Callable[[bytes], object]) -> Iterator[Path]:
             yield root
         return
     for folder, inside, names in os.walk(root):
-        inside[:] = sorted(name for name in inside if name not in _NO_SESSIONS)
+        inside[:] = sorted(name for name in inside if name not in NO_SESSIONS)
         for name in sorted(names):
             if name.endswith(SUFFIXES) and looks_right(_edges(f"{folder}/{name}")):
                 yield Path(folder, name)

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from hivemind.agents.base import Machine, Transcript
-from hivemind.agents.database_session import session_paths
+from hivemind.agents.database_session import databases, session_paths
 from hivemind.agents.json_document import is_document
 from hivemind.agents.opencode import database, documents
 from hivemind.agents.opencode.install import check_wiring, data_dir, detect, plan_install, plan_uninstall
@@ -25,9 +25,8 @@ def default_root(machine: Machine) -> Path:
 def transcripts(root: Path) -> Iterator[Path]:
     """Yield the sessions of the databases, then those that only the files of old clients have."""
     # Development versions have databases of their own beside `opencode.db`.
-    databases = sorted(root.glob("opencode*.db")) if root.is_dir() else [root]
     seen = set()
-    for file in databases:
+    for file in databases(root, "opencode*.db"):
         for path in session_paths(file, file_name=file.name, ids=database.session_ids):
             seen.add(path.name)
             yield path
