@@ -11,7 +11,7 @@ from hivemind.agents.registry import NAMES, by_name
 
 from .clients import Client
 from .hivemind_cli import Hivemind
-from .model import ScriptedModel, call, say
+from .model import ScriptedModel, call, say, shell
 from .scenario import FIX, every_client, learn, play_trap, run
 
 pytestmark = pytest.mark.e2e
@@ -98,10 +98,11 @@ def test_the_agent_finds_a_skill_over_mcp(
     client, hivemind = agent
     client.env["ENABLE_TOOL_SEARCH"] = "false"  # Claude Code then shows the tools themselves
     skill = learn(hivemind, client, scripted_model, trap)
-    search = [call("tool_search", {"query": "hivemind skills"})] if name == "codex" else []
+    # Codex takes a call of a deferred tool after a search only, and finds it once its server has started.
+    search = [shell("sleep 5"), call("tool_search", {"query": "hivemind skills"})] if name == "codex" else []
     scripted_model.when(
         "what did we learn",
-        *search,  # Codex takes a call of a deferred tool after a search only
+        *search,
         call("mcp__hivemind__skills_load", {"name": skill["name"]}),
         lambda request: say(request.last_result),
     )

@@ -65,6 +65,9 @@ class Hot:
 
 def run(data: Path, *, lock: WorkerLock, variables: Mapping[str, str]) -> int:
     """Work until idle or told to stop; the lock is held by the caller and released here."""
+    told = (signal.SIGTERM, signal.SIGINT)
+    # The socket opens while the worker is made: a signal must wait until somebody can take it.
+    signal.pthread_sigmask(signal.SIG_BLOCK, told)
     try:
         worker = Worker(data, variables=variables, is_ours=lock.is_held)
     except HivemindError as error:
@@ -72,9 +75,10 @@ def run(data: Path, *, lock: WorkerLock, variables: Mapping[str, str]) -> int:
         print(f"the worker cannot start: {error.message}\n  {error.hint}", file=sys.stderr)  # noqa: T201
         lock.release()
         return 1
-    for name in (signal.SIGTERM, signal.SIGINT):
+    for name in told:
         # On a thread: the handler may interrupt the very code that holds the event's lock.
         signal.signal(name, lambda *_: threading.Thread(target=worker.stop).start())
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, told)
     try:
         worker.run()
     finally:
