@@ -82,9 +82,10 @@ def store(
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from hivemind.capture.redaction import Redactor
+    from hivemind.capture.redaction.user_rules import user_rules
     from hivemind.store import sessions
 
-    redactor = Redactor()
+    redactor = Redactor(extra_rules=user_rules(app.data))
     done: list[dict[str, Any]] = []
     refused: list[dict[str, Any]] = []
     skipped = Path(layout.skipped_dir(str(app.data)))

@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "search": ("search", "search", "Search sessions and skills."),
     "sessions": ("sessions", "sessions", "List, show and delete stored sessions."),
     "outcome": ("outcome", "outcome", "Say how a session's work turned out."),
+    "redact": ("redact", "redact", "Print a file without its secrets."),
     "sql": ("sql", "sql", "Query the database with plain SQL, read-only."),
     "config": ("settings", "config", "Show and change settings."),
     "worker": ("service", "worker", "Run the background worker in the foreground."),

@@ -18,6 +18,7 @@ from hivemind.agents.base import Agent
 from hivemind.agents.editing.receipts import wired_agents
 from hivemind.capture import heartbeat, ingest, kept, layout
 from hivemind.capture.redaction import Redactor
+from hivemind.capture.redaction.user_rules import user_rules
 from hivemind.capture.spool import Announcement, Spool
 from hivemind.distill import pipeline, reword
 from hivemind.domain.events import session_key
@@ -98,7 +99,7 @@ class Worker:
         self.settings = config.load(data)
         self._settings_read = time.monotonic()
         self.database: Database = open_database(Path(layout.database(str(data))))
-        self.redactor = Redactor()
+        self.redactor = Redactor(extra_rules=user_rules(data))
         self.spool = Spool(Path(layout.spool_dir(str(data))))
         self.hot: dict[tuple[str, Path], Hot] = {}
         self.dirty: set[str] = set()
