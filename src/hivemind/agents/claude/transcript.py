@@ -10,18 +10,13 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from hivemind.agents import values
+from hivemind.agents import pending_calls, pushed_remote, values
 from hivemind.agents.base import LineResult, ReaderState
 from hivemind.agents.values import content_text, count
 from hivemind.agents.values import text as _text
 from hivemind.domain.events import Event, EventKind, ResultStatus, SessionFacts, Usage
-from hivemind.domain.projects import normalise_remote
 
 AGENT = "claude"
-#: Calls whose results have not been read yet, at most: one that is never answered must not stay for ever.
-MAX_PENDING_CALLS = 256
-#: So much of an id or a tool's name is remembered, in characters.
-MAX_ID_CHARS = 200
 SHELL_TOOLS = frozenset({"Bash", "PowerShell"})
 
 _RECORD_TYPES = frozenset(
@@ -41,8 +36,6 @@ _DENIED = re.compile(
 )
 _CANCELLED = re.compile(r"<tool_use_error>(?:Sibling|Cancelled)|Tool use was cancelled")
 _EXIT_CODE = re.compile(r"(?:Error: )?Exit code (-?\d{1,9})\b")
-#: What `git push` prints above the refs it moved.
-_PUSHED_TO = re.compile(r"^To (\S+[:/]\S+)$", re.M)
 _PATH_KEYS = (
     "file_path",
     "notebook_path",
@@ -81,7 +74,7 @@ def read_line(record: Any, *, line: bytes, state: ReaderState) -> LineResult:
         return LineResult()
     kind = _text(record.get("type"))
     if kind == "pr-link":
-        _note_remote(f"https://github.com/{_text(record.get('prRepository'))}", state)
+        pushed_remote.name(f"https://github.com/{_text(record.get('prRepository'))}", state)
     if kind not in _RECORD_TYPES:
         return LineResult(facts=_facts(record))
     agent_id = _text(record.get("agentId")) or ("sidechain" if record.get("isSidechain") is True else "")
@@ -163,11 +156,9 @@ def _tool_result(
 ) -> Event:
     text = content_text(part.get("content"))
     call_id = _text(part.get("tool_use_id"))
-    call = state.values.setdefault("calls", {}).pop(call_id[:MAX_ID_CHARS], None)
-    tool_name = call if isinstance(call, str) else ""
-    pushed = _PUSHED_TO.search(text[:4_000]) if tool_name in SHELL_TOOLS else None
-    if pushed and "remote" not in state.values:
-        _note_remote(pushed.group(1), state)
+    tool_name = pending_calls.take(state, call_id)
+    if tool_name in SHELL_TOOLS:
+        pushed_remote.note(text, state)
     status = ResultStatus.OK
     exit_code = 0 if tool_name in SHELL_TOOLS else None
     if part.get("is_error") is True:
@@ -185,12 +176,6 @@ def _tool_result(
         status=status,
         exit_code=exit_code,
     )
-
-
-def _note_remote(url: str, state: ReaderState) -> None:
-    # Normalised at once: the state is stored, and a URL may carry a password.
-    if remote := normalise_remote(url[:1_000]):
-        state.values["remote"] = f"https://{remote}"
 
 
 def _failure(text: str) -> tuple[ResultStatus, int | None]:
@@ -243,10 +228,7 @@ def _tool_call(
     name, call_id = _text(part.get("name")), _text(part.get("id"))
     given = part.get("input")
     data = given if isinstance(given, dict) else {"input": given}
-    calls = state.values.setdefault("calls", {})
-    calls[call_id[:MAX_ID_CHARS]] = name[:MAX_ID_CHARS]
-    while len(calls) > MAX_PENDING_CALLS:
-        del calls[next(iter(calls))]
+    pending_calls.remember(state, call_id, name)
     return Event(
         kind=EventKind.TOOL_CALL,
         native_id=native,

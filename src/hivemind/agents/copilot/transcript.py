@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import orjson
 
-from hivemind.agents import transcript_file
+from hivemind.agents import pending_calls, transcript_file
 from hivemind.agents.base import LineResult, ReaderState
 from hivemind.agents.client_blocks import without
 from hivemind.agents.copilot import usage
@@ -26,8 +26,6 @@ SHELL_TOOLS: Final = frozenset({"bash", "powershell", "shell", "local_shell"})
 EDIT_TOOLS: Final = frozenset({"create", "edit", "str_replace", "apply_patch", "str_replace_editor"})
 #: Tools that give what a command in the background has printed so far, with its exit code once it has one.
 _READING_TOOLS = frozenset({"read_bash", "write_bash", "read_powershell", "write_powershell"})
-#: Calls whose results have not been read yet, at most: one that is never answered must not stay for ever.
-MAX_PENDING_CALLS: Final = 256
 #: So much of an id or a tool's name is remembered, in characters.
 MAX_ID_CHARS: Final = 200
 
@@ -195,12 +193,9 @@ class _Record:
 
     def _call(self, call: dict[str, Any], *, name: str, native_id: str) -> Iterator[Event]:
         call_id = text(call.get("toolCallId"))
-        calls = self.state.values.setdefault("calls", {})
-        if call_id[:MAX_ID_CHARS] in calls:
+        if pending_calls.is_known(self.state, call_id):
             return  # both the message that asks for a call and the call's start tell of it
-        calls[call_id[:MAX_ID_CHARS]] = name[:MAX_ID_CHARS]
-        while len(calls) > MAX_PENDING_CALLS:
-            del calls[next(iter(calls))]
+        pending_calls.remember(self.state, call_id, name)
         data = _arguments(call.get("arguments"))
         yield Event(
             kind=EventKind.TOOL_CALL,
@@ -216,7 +211,7 @@ class _Record:
 
     def _result(self) -> Event:
         call_id = text(self.data.get("toolCallId"))
-        name = text(self.state.values.setdefault("calls", {}).pop(call_id[:MAX_ID_CHARS], ""))
+        name = pending_calls.take(self.state, call_id)
         said = _result_text(self.data)
         code = None
         if name in SHELL_TOOLS or name in _READING_TOOLS or get(self.data, "shellExecution"):

@@ -11,7 +11,7 @@ from datetime import datetime
 from hashlib import blake2b
 from typing import Any, Final
 
-from hivemind.agents import values
+from hivemind.agents import pending_calls, values
 from hivemind.agents.base import LineResult, ReaderState
 from hivemind.agents.hermes.database import KIND
 from hivemind.agents.hermes.results import SHELL_TOOLS, outcome
@@ -21,10 +21,6 @@ from hivemind.domain.events import Event, EventKind, ResultStatus, SessionFacts,
 
 AGENT: Final = "hermes"
 EDIT_TOOLS: Final = frozenset({"write_file", "patch"})
-#: Calls whose results have not been read yet, at most.
-MAX_PENDING_CALLS: Final = 256
-#: So much of an id or a tool's name is remembered, in characters.
-MAX_ID_CHARS: Final = 200
 
 #: How the database marks content that is no text.
 JSON_MARK: Final = "\0json:"
@@ -122,7 +118,7 @@ def _assistant(
         yield Event(kind=kind, native_id=native, text=said, at=at, agent_id=agent_id, request_model=model)
     for index, call in enumerate(_calls(record.get("tool_calls"))):
         name, call_id = text(get(call, "function", "name")), text(get(call, "id"))
-        _remember(state, call_id, name)
+        pending_calls.remember(state, call_id, name)
         data = _arguments(get(call, "function", "arguments"))
         yield Event(
             kind=EventKind.TOOL_CALL,
@@ -162,20 +158,12 @@ def _call_text(name: str, data: dict[str, Any]) -> str:
     return patched.group(1).strip() if patched else ""
 
 
-def _remember(state: ReaderState, call_id: str, name: str) -> None:
-    calls = values.mapping(state.values.get("calls"))
-    calls[call_id[:MAX_ID_CHARS]] = name[:MAX_ID_CHARS]
-    while len(calls) > MAX_PENDING_CALLS:
-        del calls[next(iter(calls))]
-    state.values["calls"] = calls
-
-
 def _tool_result(
     said: str, *, record: dict[str, Any], native: str, at: datetime | None, state: ReaderState
 ) -> Event:
     call_id = text(record.get("tool_call_id"))
-    called = values.mapping(state.values.get("calls")).pop(call_id[:MAX_ID_CHARS], "")
-    tool_name = text(record.get("tool_name")) or text(called)
+    called = pending_calls.take(state, call_id)
+    tool_name = text(record.get("tool_name")) or called
     how = outcome(said, tool_name=tool_name)
     if record.get("finish_reason") == "error" and how.status is ResultStatus.OK:
         how = replace(how, status=ResultStatus.ERROR, exit_code=None)

@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from hivemind.agents import values
+from hivemind.agents import pushed_remote, values
 from hivemind.agents.base import LineResult, ReaderState
 from hivemind.agents.client_blocks import without
 from hivemind.agents.opencode.payload import unquoted
 from hivemind.agents.values import count, elements, get, mapping, text
 from hivemind.domain.events import Event, EventKind, ResultStatus, SessionFacts, Usage
-from hivemind.domain.projects import normalise_remote
 
 AGENT: Final = "opencode"
 SHELL_TOOLS: Final = frozenset({"bash", "shell"})
@@ -31,8 +30,6 @@ _ABORTED: Final = "Tool execution aborted"
 _KILLED: Final = re.compile(
     r"<(?:(?:bash|shell)_)?metadata>[^<]{0,500}?(User aborted|terminated command after)", re.S
 )
-#: What `git push` prints above the refs it moved.
-_PUSHED_TO: Final = re.compile(r"^To (\S+[:/]\S+)$", re.M)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,7 +182,7 @@ def _tool(part: dict[str, Any], *, native: str, message: _Message, state: Reader
         return
     shown = text(outcome.get("output")) or text(outcome.get("error"))
     if name in SHELL_TOOLS:
-        _note_remote(shown, state)
+        pushed_remote.note(shown, state)
     yield message.event(
         EventKind.TOOL_RESULT,
         native=native,
@@ -231,13 +228,6 @@ def _shell_status(outcome: dict[str, Any]) -> tuple[ResultStatus, int | None]:
     if killed is None:
         return ResultStatus.UNKNOWN, None
     return (ResultStatus.CANCELLED if killed.group(1) == "User aborted" else ResultStatus.ERROR), None
-
-
-def _note_remote(output: str, state: ReaderState) -> None:
-    pushed = _PUSHED_TO.search(output[:4_000])
-    # Normalised at once: the state is stored, and a URL may carry a password.
-    if pushed and "remote" not in state.values and (remote := normalise_remote(pushed.group(1)[:1_000])):
-        state.values["remote"] = f"https://{remote}"
 
 
 def _call_text(name: str, data: dict[str, Any]) -> str:
