@@ -13,7 +13,7 @@ from stories import Moment, ask, edited, failed, ran, transcript
 
 from hivemind.agents.claude import agent
 from hivemind.distill import miners, pipeline
-from hivemind.distill.pipeline import DistillReport
+from hivemind.distill.report import DistillReport
 from hivemind.domain.skills import SkillState
 from hivemind.library import lifecycle
 from hivemind.library.document import render

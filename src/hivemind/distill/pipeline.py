@@ -5,7 +5,7 @@ that is killed does its last project again, and ends with the same skills.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, TypedDict
 
 import sqlalchemy as sa
@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from hivemind.distill import compose, miners, session_view
 from hivemind.distill.contrast import storing as contrast
 from hivemind.distill.grading import sweep
+from hivemind.distill.report import Change, DistillReport
 from hivemind.distill.writers import template
 from hivemind.domain.lessons import Lesson
 from hivemind.domain.skills import Finding, SkillDocument, SkillState
@@ -28,27 +29,6 @@ ORIGIN = "template"
 #: A model worded what the template wrote (see `reword`).
 MODEL_ORIGIN = "model"
 ACTOR = "policy:distill"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """Report what distillation did about one skill."""
-
-    name: str
-    action: str  #: created, improved, kept, refused, retired
-    skill_id: str = ""
-    state: str = ""
-    findings: tuple[Finding, ...] = ()
-    reason: str = ""
-
-
-@dataclass(slots=True, kw_only=True)
-class DistillReport:
-    """Count what distillation read and made."""
-
-    sessions_mined: int = 0
-    lessons: int = 0
-    changes: list[Change] = field(default_factory=list)
 
 
 def distill(
