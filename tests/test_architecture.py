@@ -23,6 +23,7 @@ ALLOWED = {
         "distill",
         "library",
         "retrieval",
+        "evaluation",
         "capture",
         "agents",
         "store",
@@ -31,17 +32,18 @@ ALLOWED = {
         "config",
     }
     | {"domain", "errors"},
-    "server": {"retrieval", "library", "capture", "store", "config", "domain", "errors"},
-    "worker": {"distill", "llm", "library", "retrieval", "capture", "agents", "store", "config"}
+    "server": {"retrieval", "library", "evaluation", "capture", "store", "config", "domain", "errors"},
+    "worker": {"distill", "llm", "library", "evaluation", "retrieval", "capture", "agents", "store", "config"}
     | {"domain", "errors"},
     "distill": {"library", "llm", "capture", "agents", "store", "domain", "errors"},
+    "evaluation": {"library", "capture", "agents", "store", "domain", "errors"},
     "llm": {"capture", "store", "config", "domain", "errors"},
     "library": {"capture", "agents", "store", "domain", "errors"},
     "capture": {"agents", "store", "domain", "errors", "retrieval"},
     "config": {"capture", "errors"},
     "store": {"domain", "errors"},
     "agents": {"domain", "errors"},
-    "retrieval": set(),
+    "retrieval": {"domain"},
     "demo": set(),
     "domain": {"errors"},
     "errors": set(),
@@ -53,12 +55,14 @@ EVERYWHERE = {"__init__"}
 ONLY = {
     ("config", "capture"): {"hivemind.capture.layout"},  # where the data folder is
     ("capture", "retrieval"): {"hivemind.retrieval.cold"},  # the hook's answer without a worker
+    ("retrieval", "domain"): {"hivemind.domain.holdout"},  # what is withheld, also without a worker
 }
 #: Modules that an agent waits for: started as a script, or imported by it.
 HOOK = (
     "hivemind.capture.hook",
     "hivemind.capture.announce",
     "hivemind.capture.layout",
+    "hivemind.domain.holdout",
     "hivemind.domain.plain_json",
     "hivemind.retrieval.cold",
 )

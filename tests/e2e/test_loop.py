@@ -67,7 +67,7 @@ def test_what_two_sessions_learnt_is_in_the_third_ones_request(
         ("tool_result", "ok", 0),
     ]
     shown = hivemind.wait_for(
-        lambda: hivemind.sql(f"select channel from exposures where session_id = '{third.session_id}'")  # noqa: S608
+        lambda: hivemind.sql(f"select channel from offers where session_id = '{third.session_id}'")  # noqa: S608
     )
     assert shown == [{"channel": "prompt"}]
     assert lag_s < 10, f"the turn was queryable after {lag_s:.1f} s"

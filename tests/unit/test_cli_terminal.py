@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hivemind.cli import text
-from hivemind.store import exposures, problems, sessions, skills
+from hivemind.store import offers, problems, sessions, skills
 from hivemind.store.database import open_database
 from hivemind.store.glance import Glance, glance
 
@@ -170,7 +170,7 @@ def test_a_glance_counts_what_the_store_counts(backfilled: Path, tmp_path: Path)
             sessions=totals["sessions"],
             events=totals["events"],
             transcripts=totals["transcripts"],
-            exposures=exposures.total(workspace),
+            offers=offers.total(workspace),
             problems=len(problems.recent(workspace, limit=1_000)),
             skills={str(s): n for s, n in skills.counts(workspace).items() if n},
         )

@@ -69,13 +69,14 @@ def test_what_a_session_was_shown_is_not_sent_again(tmp_path: Path) -> None:
     database = open_database(Path(path))
     with database.write("default") as workspace:
         workspace.execute(
-            schema.exposures.insert().values(
+            schema.offers.insert().values(
                 workspace_id="default",
-                exposure_id="x1",
+                offer_id="x1",
                 session_id="s1",
                 skill_id="p1.shop-api-checks",
                 version=1,
                 channel="prompt",
+                arm="given",
                 at=datetime.now(UTC),
             )
         )

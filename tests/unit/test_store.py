@@ -20,9 +20,10 @@ from hypothesis import strategies as st
 
 from hivemind.capture.git import project_of
 from hivemind.domain.events import Event, EventKind, SessionFacts, Usage, event_id, session_key
+from hivemind.domain.exposures import Arm, Channel, Offer
 from hivemind.domain.text import storable
 from hivemind.errors import HivemindError
-from hivemind.store import exposures, problems, schema, search, sessions
+from hivemind.store import migrations, offers, problems, schema, search, sessions
 from hivemind.store.database import HEAD, Database, open_database, open_read_only
 from hivemind.store.migrations import script_directory
 
@@ -221,14 +222,14 @@ def test_what_is_pruned_is_not_found_any_more(database: Database) -> None:
         sessions.append(
             workspace, SessionFacts(session_id="t", agent="claude"), events=[event("d", "another word")]
         )
-        exposures.record(workspace, session_id="s", agent="claude", channel="prompt", shown=[("k", 1)])
+        offers.record(workspace, [offer("k")])
     with database.write() as workspace:
         assert search.search_events(workspace, "zebra")
         assert sessions.prune(workspace, ["s", "unknown"]) == 3
     with database.write() as workspace:
         assert search.search_events(workspace, "zebra first") == []
         assert [hit.session_id for hit in search.search_events(workspace, "word")] == ["t"]
-        assert exposures.total(workspace) == 0
+        assert offers.total(workspace) == 0
         count = workspace.connection.exec_driver_sql("SELECT count(*) FROM event_documents").scalar()
         assert count == 1
         workspace.connection.exec_driver_sql(
@@ -349,15 +350,27 @@ def test_a_problem_is_counted_and_not_repeated(database: Database) -> None:
         assert problems.clear(workspace) == 2
 
 
-def test_an_exposure_is_recorded_once(database: Database) -> None:
-    """Shown again through the same channel, a skill version counts once; through another one, again."""
+def offer(skill_id: str, *, channel: Channel = Channel.PROMPT, arm: Arm = Arm.GIVEN) -> Offer:
+    """Make an offer to session `s` at one moment."""
+    return Offer(
+        session_id="s",
+        skill_id=skill_id,
+        version=1,
+        channel=channel,
+        arm=arm,
+        agent="claude",
+        at=datetime(2026, 8, 9, tzinfo=UTC),
+    )
+
+
+def test_an_offer_is_recorded_once(database: Database) -> None:
+    """One moment counts once, another channel again, and what was withheld was not given."""
     with database.write() as workspace:
-        for channel in ("prompt", "prompt", "mcp"):
-            exposures.record(
-                workspace, session_id="s", agent="claude", channel=channel, shown=[("k", 1), ("l", 2)]
-            )
-        assert exposures.total(workspace) == 4
-        assert exposures.shown_to(workspace, "s", channel="prompt") == {"k", "l"}
+        for channel in (Channel.PROMPT, Channel.PROMPT, Channel.MCP):
+            offers.record(workspace, [offer("k", channel=channel), offer("l", channel=channel)])
+        offers.record(workspace, [offer("m", arm=Arm.WITHHELD)])
+        assert offers.total(workspace) == 4
+        assert offers.shown_to(workspace, "s", channel="prompt") == {"k", "l"}
 
 
 @given(st.text() | st.text(alphabet=st.characters(codec=None)))
@@ -380,3 +393,27 @@ def test_a_sessions_short_id_is_its_own(database: Database) -> None:
         found = [sessions.session(workspace, each).session_id for each in short.values()]
     assert short == {ids[0]: ids[0], ids[1]: ids[1], ids[2]: "5f0a7c11", ids[3]: "5f0a7c1"}
     assert found == ids
+
+
+def test_what_was_shown_before_is_an_offer_after_the_migration(tmp_path: Path) -> None:
+    """Rows of the older `exposures` become offers that were given."""
+    path = tmp_path / "hivemind.db"
+    _make_older(path, "0003")
+    with closing(sqlite3.connect(path)) as older:
+        older.execute(
+            "INSERT INTO exposures"
+            " (workspace_id, exposure_id, session_id, skill_id, version, channel, agent, at)"
+            " VALUES ('default', 'x1', 's', 'k', 2, 'prompt', 'claude', '2026-08-09T00:00:00.000Z')"
+        )
+        older.commit()
+    migrated = open_database(path)
+    with migrated.read() as workspace:
+        assert offers.shown_to(workspace, "s", channel="prompt") == {"k"}
+    migrated.close()
+
+
+def _make_older(path: Path, revision: str) -> None:
+    """Make an empty database as an older version left it."""
+    engine = sa.create_engine(f"sqlite:///{path}")
+    migrations.upgrade(engine, to=revision)
+    engine.dispose()

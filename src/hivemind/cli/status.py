@@ -41,7 +41,7 @@ def status(app: App, *, as_json: bool) -> None:
         f"of {count(stored['transcripts'], 'transcript')}"
     )
     by_state = ", ".join(f"{n} {name}" for name, n in state["skills"].items())
-    app.say(f"skills: {by_state or 'none yet'}; shown to agents {count(state['exposures'], 'time')}")
+    app.say(f"skills: {by_state or 'none yet'}; shown to agents {count(state['offers'], 'time')}")
     if state["spool_bytes"] and not worker:  # a running worker keeps what it has read for a minute
         app.say(f"spool: {bytes_text(state['spool_bytes'])} waiting for the worker")
     if state["problems"]:
@@ -153,6 +153,6 @@ def gather(app: App) -> dict[str, Any]:
         "stored": {"sessions": seen.sessions, "events": seen.events, "transcripts": seen.transcripts},
         "model": model_state(app, seen),
         "skills": seen.skills,
-        "exposures": seen.exposures,
+        "offers": seen.offers,
         "problems": seen.problems,
     }

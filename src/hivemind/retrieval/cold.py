@@ -57,7 +57,7 @@ def _answer(
         # One read transaction: the worker may be writing.
         connection.execute("BEGIN")
         shown = connection.execute(
-            "SELECT skill_id FROM exposures WHERE workspace_id = ? AND session_id = ?",
+            "SELECT skill_id FROM offers WHERE workspace_id = ? AND session_id = ? AND arm = 'given'",
             (workspace_id, session_id),
         )
         found = relevant(

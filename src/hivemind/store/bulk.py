@@ -34,6 +34,12 @@ def append(workspace: Workspace, table: sa.Table, rows: Sequence[dict[str, Any]]
     workspace.connection.exec_driver_sql(statement, bound)
 
 
+def put_new(workspace: Workspace, table: sa.Table, values: dict[str, Any]) -> None:
+    """Write one row of the workspace, unless there is one with its key."""
+    row = {"workspace_id": workspace.workspace_id, **values}
+    workspace.execute(insert(table).values(**row).on_conflict_do_nothing())
+
+
 def put(workspace: Workspace, table: sa.Table, values: dict[str, Any]) -> None:
     """Write one row of the workspace, in place of the one with its key where there is one."""
     row = {"workspace_id": workspace.workspace_id, **values}

@@ -32,6 +32,10 @@ class Graded:
     prompts: int
     tool_calls: int
     tool_errors: int
+    request_model: str = ""
+    turns: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
     graded_label: str
     graded_value: float
     signals: list[dict[str, Any]]

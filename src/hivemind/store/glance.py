@@ -15,7 +15,7 @@ class Glance:
     sessions: int = 0
     events: int = 0
     transcripts: int = 0
-    exposures: int = 0
+    offers: int = 0  #: times that a skill was given to an agent
     problems: int = 0
     skills: dict[str, int] = field(default_factory=dict)  #: by state, those with any
     model_calls: int = 0  #: today's, of every workspace, as the cap counts them
@@ -32,7 +32,8 @@ def glance(path: Path, workspace_id: str) -> Glance:
         try:
             numbers = {
                 name: int(connection.execute(query, (workspace_id,)).fetchone()[0])
-                for name, query in _COUNTS.items()
+                for name, (table, query) in _COUNTS.items()
+                if _is_there(connection, table)
             }
             states = connection.execute(_STATES, (workspace_id,)).fetchall()
             calls, cost, failure = _model_calls(connection, workspace_id)
@@ -51,9 +52,15 @@ def glance(path: Path, workspace_id: str) -> Glance:
     )
 
 
+def _is_there(connection: sqlite3.Connection, table: str) -> bool:
+    """Say whether a table exists: a file of an older version is migrated at its next use."""
+    query = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
+    return connection.execute(query, (table,)).fetchone() is not None
+
+
 def _model_calls(connection: sqlite3.Connection, workspace_id: str) -> tuple[int, float, str]:
-    if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'model_calls'").fetchone() is None:
-        return 0, 0.0, ""  # of an older version, migrated at its next use
+    if not _is_there(connection, "model_calls"):
+        return 0, 0.0, ""
     calls, cost = connection.execute(
         "SELECT count(*), coalesce(sum(cost_usd), 0.0) FROM model_calls WHERE at >= ?",
         (datetime.now(UTC).strftime("%Y-%m-%d"),),
@@ -68,10 +75,10 @@ def _model_calls(connection: sqlite3.Connection, workspace_id: str) -> tuple[int
 
 
 _COUNTS = {
-    "sessions": "SELECT count(*) FROM sessions WHERE workspace_id = ?",
-    "events": "SELECT count(*) FROM events WHERE workspace_id = ?",
-    "transcripts": "SELECT count(*) FROM transcripts WHERE workspace_id = ?",
-    "exposures": "SELECT count(*) FROM exposures WHERE workspace_id = ?",
-    "problems": "SELECT count(*) FROM problems WHERE workspace_id = ?",
+    "sessions": ("sessions", "SELECT count(*) FROM sessions WHERE workspace_id = ?"),
+    "events": ("events", "SELECT count(*) FROM events WHERE workspace_id = ?"),
+    "transcripts": ("transcripts", "SELECT count(*) FROM transcripts WHERE workspace_id = ?"),
+    "offers": ("offers", "SELECT count(*) FROM offers WHERE workspace_id = ? AND arm = 'given'"),
+    "problems": ("problems", "SELECT count(*) FROM problems WHERE workspace_id = ?"),
 }
 _STATES = "SELECT state, count(*) FROM skills WHERE workspace_id = ? GROUP BY state ORDER BY state"

@@ -218,6 +218,10 @@ episodes = Table(
     Column("prompts", Integer, nullable=False, default=0),
     Column("tool_calls", Integer, nullable=False, default=0, comment="also those of subagents"),
     Column("tool_errors", Integer, nullable=False, default=0),
+    Column("request_model", Text, nullable=False, default="", comment="that most of its messages came from"),
+    Column("turns", Integer, nullable=False, default=0, comment="messages of the model, also of subagents"),
+    Column("input_tokens", Integer, nullable=False, default=0, comment="with those read from a cache"),
+    Column("output_tokens", Integer, nullable=False, default=0),
     Column("score_label", String(16), nullable=False, comment="success, failure, unknown; a report wins"),
     Column("score_value", Float, nullable=False, comment="probability of success, or the reported reward"),
     Column(
@@ -339,19 +343,66 @@ installs = Table(
     comment="skill files in agents' folders; what is not here is not ours and is never touched",
 )
 
+offers = Table(
+    "offers",
+    metadata,
+    _workspace(),
+    Column("offer_id", String(32), primary_key=True, comment="of session, skill, channel and moment"),
+    Column("session_id", String(200), nullable=False),
+    Column("skill_id", String(32), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("channel", String(16), nullable=False, comment="prompt, mcp, folder, tool"),
+    Column("arm", String(16), nullable=False, comment="given, withheld"),
+    Column("share", Float, nullable=False, default=0.0, comment="of the sessions it was withheld from then"),
+    Column("agent", String(32), nullable=False, default=""),
+    Column("request_model", Text, nullable=False, default="", comment="as far as it was known"),
+    Column("event_id", String(32), nullable=False, default="", comment="the call that asked; empty: none"),
+    Column("at", UtcTime, nullable=False),
+    Index("offers_by_session", "workspace_id", "session_id"),
+    comment="append-only: each time a skill fitted what a session did, and was given to it or withheld",
+)
+
 exposures = Table(
     "exposures",
     metadata,
     _workspace(),
-    Column("exposure_id", String(32), primary_key=True),
+    Column("episode_id", String(32), primary_key=True),
+    Column("skill_id", String(32), primary_key=True),
     Column("session_id", String(200), nullable=False),
-    Column("skill_id", String(32), nullable=False),
+    Column("project_id", String(32), nullable=False, default=""),
     Column("version", Integer, nullable=False),
-    Column("channel", String(16), nullable=False, comment="prompt, mcp, folder"),
+    Column("arm", String(16), nullable=False, comment="given, withheld, leaked (counts for neither side)"),
+    Column("share", Float, nullable=False, default=0.0, comment="of sessions withheld from; 0: none"),
+    Column("channel", String(16), nullable=False, comment="the first that it came by"),
     Column("agent", String(32), nullable=False, default=""),
+    Column("request_model", Text, nullable=False, default=""),
+    Column("followed", Boolean, comment="its steps were taken afterwards; null where it names none"),
     Column("at", UtcTime, nullable=False),
+    Index("exposures_by_skill", "workspace_id", "skill_id"),
     Index("exposures_by_session", "workspace_id", "session_id"),
-    comment="one skill version shown to one session",
+    comment="derived from offers: a skill given or withheld, once an episode; episodes have the outcome",
+)
+
+holdouts = Table(
+    "holdouts",
+    metadata,
+    _workspace(),
+    Column("skill_id", String(32), primary_key=True),
+    Column("request_model", String(200), primary_key=True, comment="empty: every model without a row"),
+    Column("share", Float, nullable=False, comment="of the sessions from which the skill is withheld"),
+    Column("reason", Text, nullable=False, default="", comment="state of the skill, or a new model"),
+    comment="derived: from which share of sessions each live skill is withheld now",
+)
+
+flags = Table(
+    "flags",
+    metadata,
+    _workspace(),
+    Column("skill_id", String(32), primary_key=True),
+    Column("kind", String(16), primary_key=True, comment="stale, harm, unused"),
+    Column("message", Text, nullable=False),
+    Column("at", UtcTime, nullable=False, comment="when it was first seen"),
+    comment="derived: what a person should look at again in a skill, and why",
 )
 
 problems = Table(

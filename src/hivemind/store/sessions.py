@@ -445,6 +445,7 @@ def prune(workspace: Workspace, session_ids: Sequence[str]) -> int:
             schema.events,
             schema.occurrences,
             schema.evidence,
+            schema.offers,
             schema.exposures,
             schema.episodes,
             schema.outcomes,

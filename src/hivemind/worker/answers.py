@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,11 @@ from hivemind.capture.git import project_of
 from hivemind.capture.spool import Announcement
 from hivemind.config import Settings
 from hivemind.domain.events import session_key
+from hivemind.domain.exposures import Arm, Channel, Offer
 from hivemind.domain.text import storable
 from hivemind.errors import HivemindError
 from hivemind.library import notices
-from hivemind.store import exposures, sessions
+from hivemind.store import offers, sessions
 from hivemind.store.database import Database, read_only_uri
 
 #: A longer request is nothing that a hook sends, in bytes.
@@ -39,7 +41,7 @@ class Shown:
     workspace_id: str
     session_id: str
     agent: str
-    skills: list[tuple[str, int]] = field(default_factory=list)
+    offers: list[Offer] = field(default_factory=list)
     noticed_project: str = ""
 
 
@@ -122,7 +124,7 @@ class Answers:
             already = self._given.get(key)
         if already is None:
             with self._database.read(shown.workspace_id) as workspace:
-                already = set(exposures.shown_to(workspace, shown.session_id, channel="prompt"))
+                already = set(offers.shown_to(workspace, shown.session_id, channel="prompt"))
         with self._connection() as connection:
             found = retrieval.relevant(
                 connection,
@@ -133,7 +135,7 @@ class Answers:
                 k=settings.inject_max_skills,
                 budget_tokens=settings.inject_budget_tokens,
             )
-        shown.skills = [(skill[0], skill[1]) for skill in found.skills]
+        shown.offers = [_given(shown, skill_id, version) for skill_id, version, _ in found.skills]
         with self._lock:
             self._given[key] = already | {skill[0] for skill in found.skills}
         return found.text
@@ -169,6 +171,18 @@ class Answers:
                 self._idle.append(connection)
                 return
         connection.close()
+
+
+def _given(shown: Shown, skill_id: str, version: int) -> Offer:
+    return Offer(
+        session_id=shown.session_id,
+        skill_id=skill_id,
+        version=version,
+        channel=Channel.PROMPT,
+        arm=Arm.GIVEN,
+        agent=shown.agent,
+        at=datetime.now(UTC),
+    )
 
 
 _ASKED = ("prompt", "cwd", "workspace", "session_id", "agent")

@@ -27,7 +27,7 @@ from hivemind.errors import HivemindError
 from hivemind.library import notices, publish
 from hivemind.llm import choose
 from hivemind.llm.ledger import Ledger
-from hivemind.store import exposures, problems, schema, sessions
+from hivemind.store import offers, problems, schema, sessions
 from hivemind.store.database import WORKSPACE_NAME, Database, Workspace, open_database
 from hivemind.worker.answers import Answers, Server, Shown
 from hivemind.worker.lock import WorkerLock
@@ -320,7 +320,7 @@ class Worker:
         waiting = self.answers.take_shown()
         while waiting:
             shown = waiting[0]
-            if shown.skills or shown.noticed_project:
+            if shown.offers or shown.noticed_project:
                 try:
                     self._store_one_shown(shown)
                 except HivemindError as error:
@@ -332,13 +332,7 @@ class Worker:
 
     def _store_one_shown(self, shown: Shown) -> None:
         with self.database.write(shown.workspace_id) as workspace:
-            exposures.record(
-                workspace,
-                session_id=shown.session_id,
-                agent=shown.agent,
-                channel="prompt",
-                shown=shown.skills,
-            )
+            offers.record(workspace, shown.offers)
             if shown.noticed_project:
                 notices.mark(workspace, shown.noticed_project)
 

@@ -1,10 +1,13 @@
 """Grade the sessions that have something new, and store their episodes."""
 
-from typing import Any
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, TypedDict
 
 from hivemind.distill import episodes, grading
 from hivemind.distill.episodes import Episode
 from hivemind.distill.grading import history
+from hivemind.domain.events import EventKind
 from hivemind.store import episodes as stored
 from hivemind.store import sessions
 from hivemind.store.database import Database, Workspace
@@ -35,12 +38,38 @@ def grade_new(database: Database, workspace_id: str) -> int:
 def grade_session(workspace: Workspace, session: Any) -> list[Graded]:
     """Cut a session as far as its row counts its events, and grade its episodes."""
     rows = [r for r in sessions.events_of(workspace, session.session_id) if r.seq < session.next_seq]
+    by_id = {row.event_id: row for row in rows}
     return [
-        _graded(workspace, session, episode) for episode in episodes.cut(rows, session_id=session.session_id)
+        _graded(workspace, session, episode, cost=_cost([by_id[event_id] for event_id in episode.event_ids]))
+        for episode in episodes.cut(rows, session_id=session.session_id)
     ]
 
 
-def _graded(workspace: Workspace, session: Any, episode: Episode) -> Graded:
+class _Cost(TypedDict):
+    request_model: str
+    turns: int
+    input_tokens: int
+    output_tokens: int
+
+
+def _cost(rows: Sequence[Any]) -> _Cost:
+    """Count what a model did for event rows; one without usage is counted by what it said and called."""
+    used = [row for row in rows if row.output_tokens is not None]
+    models = Counter(row.request_model for row in rows if row.request_model)
+    return {
+        # Of models that wrote as much the first by name, so that the same rows give the same one.
+        "request_model": min(models, key=lambda name: (-models[name], name), default=""),
+        "turns": len({row.message_id or row.event_id for row in used})
+        or sum(row.kind == EventKind.ASSISTANT for row in rows),
+        "input_tokens": sum(
+            (row.input_tokens or 0) + (row.cache_read_tokens or 0) + (row.cache_write_tokens or 0)
+            for row in used
+        ),
+        "output_tokens": sum(row.output_tokens for row in used),
+    }
+
+
+def _graded(workspace: Workspace, session: Any, episode: Episode, *, cost: _Cost) -> Graded:
     own = history.fingerprint(episode)
     earlier = []
     if session.project_id and episode.started_at is not None and episode.prompts:
@@ -67,6 +96,7 @@ def _graded(workspace: Workspace, session: Any, episode: Episode) -> Graded:
         prompts=len(episode.prompts),
         tool_calls=len(calls),
         tool_errors=sum(call.failed for call in calls),
+        **cost,
         graded_label=grade.label,
         graded_value=grade.score,
         signals=[signal.as_json() for signal in grade.signals],

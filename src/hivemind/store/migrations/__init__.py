@@ -18,8 +18,11 @@ def script_directory() -> ScriptDirectory:
     return ScriptDirectory.from_config(config)
 
 
-def upgrade(engine: sa.Engine) -> None:
-    """Bring the database to the newest schema in one transaction; processes starting together take turns."""
+def upgrade(engine: sa.Engine, *, to: str = "head") -> None:
+    """Bring the database to the newest schema in one transaction; processes starting together take turns.
+
+    `to` names an older one.
+    """
     script = script_directory()
     environment = EnvironmentContext(Config(), script)
     with engine.connect() as connection:
@@ -34,7 +37,7 @@ def upgrade(engine: sa.Engine) -> None:
                         f"the database has schema {name}, which this version of Hivemind does not know",
                         hint="upgrade Hivemind (pip install --upgrade hivemind-skills)",
                     )
-            return script._upgrade_revs("head", revision)  # type: ignore[arg-type,return-value]
+            return script._upgrade_revs(to, revision)  # type: ignore[arg-type,return-value]
 
         environment.configure(
             connection=connection, target_metadata=schema.metadata, fn=steps, transactional_ddl=False

@@ -1,0 +1,48 @@
+"""Record what channels gave to sessions and withheld from them."""
+
+import hashlib
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+
+from hivemind.domain.exposures import Arm, Offer
+from hivemind.store import bulk, schema
+from hivemind.store.database import Workspace
+
+
+def record(workspace: Workspace, offers: Sequence[Offer]) -> None:
+    """Append offers; one that is there already stays as it is."""
+    for offer in offers:
+        values = {name: getattr(offer, name) for name in Offer.__dataclass_fields__}
+        values |= {"channel": offer.channel.value, "arm": offer.arm.value, "offer_id": offer_key(offer)}
+        bulk.put_new(workspace, schema.offers, values)
+
+
+def offer_key(offer: Offer) -> str:
+    """Derive the key of an offer."""
+    moment = offer.event_id or offer.at.isoformat()
+    seed = f"{offer.session_id}\0{offer.skill_id}\0{offer.version}\0{offer.channel}\0{offer.arm}\0{moment}"
+    return "x" + hashlib.blake2b(seed.encode("utf-8", "replace"), digest_size=12).hexdigest()
+
+
+def shown_to(workspace: Workspace, session_id: str, *, channel: str) -> frozenset[str]:
+    """Give the ids of the skills that a session was given through a channel."""
+    t = schema.offers
+    return frozenset(
+        workspace.execute(
+            sa.select(t.c.skill_id).where(
+                t.c.workspace_id == workspace.workspace_id,
+                t.c.session_id == session_id,
+                t.c.channel == channel,
+                t.c.arm == Arm.GIVEN.value,
+            )
+        ).scalars()
+    )
+
+
+def total(workspace: Workspace) -> int:
+    """Count how often a skill was given."""
+    t = schema.offers
+    counted = sa.select(sa.func.count()).select_from(t)
+    here = sa.and_(t.c.workspace_id == workspace.workspace_id, t.c.arm == Arm.GIVEN.value)
+    return int(workspace.execute(counted.where(here)).scalar_one())
