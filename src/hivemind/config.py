@@ -64,6 +64,29 @@ SETTINGS = (
         help="tokens given with one prompt at most",
     ),
     Setting(
+        key="holdout.enabled",
+        default=True,
+        help="withhold each skill from a few sessions, to learn whether it helps; false gives it to all",
+    ),
+    Setting(
+        key="holdout.trial_percent",
+        default=10,
+        most=50,
+        help="of sessions from which a skill on trial is withheld",
+    ),
+    Setting(
+        key="holdout.active_percent",
+        default=5,
+        most=50,
+        help="of sessions from which an active skill is withheld",
+    ),
+    Setting(
+        key="holdout.new_model_percent",
+        default=30,
+        most=50,
+        help="of sessions of a model that is new here, until enough is known",
+    ),
+    Setting(
         key="model.kind",
         default="none",
         choices=("none", "auto", *AGENT_MODELS, *PROVIDER_MODELS),
@@ -105,6 +128,10 @@ class Settings:
     inject_enabled: bool = True
     inject_max_skills: int = 3
     inject_budget_tokens: int = 1500
+    holdout_enabled: bool = True
+    holdout_trial_percent: int = 10
+    holdout_active_percent: int = 5
+    holdout_new_model_percent: int = 30
     model_kind: str = "none"
     model_name: str = ""
     model_base_url: str = ""
