@@ -9,6 +9,7 @@ out) and of each set left out. The same data give the same numbers: nothing is r
 import argparse
 import json
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +20,27 @@ from benchmarks import attempts
 from benchmarks.outcome import FITTED_FILE, FOLDS, Measured, fold_of, measure_all, task_key
 from hivemind.distill.grading import history, model
 
-#: Penalties of squared weights. What an episode shows depends on the kind of work, and most where people take
-#: part; agreement with like episodes means the same everywhere, so it is shrunk less.
-PENALTIES = {"alone": 0.1, "talked": 0.3}
-PENALTY_HISTORY = 0.003
+#: Penalties of squared weights. What an episode shows depends on the task, so it is shrunk; agreement with
+#: like episodes means the same everywhere. Predictions for a set that was left out need no more shrinking.
+PENALTY, PENALTY_HISTORY = 0.1, 0.003
 #: What agreement with like episodes can speak for, whatever one set suggests: more of it is never worse.
-SIGNS = {"agreement": 1, "identical": 1, "usual_agreement": 1, "missing": -1, "extra": -1}
-#: A part with fewer attempts is fitted on all of them.
-MIN_ATTEMPTS = 100
+SIGNS = {
+    **dict.fromkeys(("agreement", "identical", "usual_agreement", "settled_same", "unsettled_same"), 1),
+    **dict.fromkeys(("missing", "extra", "settled_other", "settled_missing", "settled_extra"), -1),
+}
+#: What is read of work unlike all that was fitted on, with the only side that it may speak for. What else an
+#: episode shows means one thing here and the reverse there: to refuse is right under one policy and wrong
+#: under another.
+AGAINST = (
+    *("failed", "last_failed", "never_worked", "repeated_failure", "repeated_share"),
+    *("ungrounded", "unagreed_writes", "unused_agreement", "complaint_at_end", "giving_up_at_end"),
+)
+SIGNS_ELSEWHERE = {**{name: SIGNS[name] for name in history.SETTLED}, **dict.fromkeys(AGAINST, -1)}
+#: A kind of work needs so many attempts for a part of its own, and a tool of its so large a share of them.
+MIN_ATTEMPTS = 50
+MIN_USUAL = 0.05
 _DIGITS = 5
+_BOUNDS = {1: (0, None), -1: (None, 0), 0: (None, None)}
 
 
 def main() -> None:
@@ -38,83 +51,120 @@ def main() -> None:
     measured = measure_all(attempts.read(arguments.data))
     names = sorted({m.set_name for m in measured})
     target = Path(model.__file__).parent / model.WEIGHTS_FILE
-    folds = _folds(measured)
-    calibration = _calibration(measured, folds)
-    target.write_text(_text({"model": _joined(fit(measured), calibration)}), "utf-8")
-    without = {name: _without([m for m in measured if m.set_name != name]) for name in names}
+    folds = [fit([m for m in measured if fold_of(m) != fold]) for fold in range(FOLDS)]
+    whole = fit(measured)
+    for name in whole["kinds"]:
+        _calibrate(
+            name, [m for m in measured if m.set_name == name], [fold["kinds"][name] for fold in folds], whole
+        )
+    without = {name: fit([m for m in measured if m.set_name != name], whole) for name in names}
     known = sorted({task_key(m.set_name, m.task_id) for m in measured})
-    numbers = {"folds": [_joined(one, calibration) for one in folds], "without": without, "tasks": known}
-    FITTED_FILE.write_text(_text(numbers), "utf-8")
+    target.write_text(_text({"model": whole}), "utf-8")
+    FITTED_FILE.write_text(_text({"folds": folds, "without": without, "tasks": known}), "utf-8")
     print(f"fitted on {len(measured)} attempts at {len(known)} tasks: {target.name}, {FITTED_FILE.name}")
 
 
-def _without(rest: list[Measured]) -> dict[str, Any]:
-    return _joined(fit(rest), _calibration(rest, _folds(rest)))
-
-
-def _folds(measured: list[Measured]) -> list[dict[str, Any]]:
-    return [fit([m for m in measured if fold_of(m) != fold]) for fold in range(FOLDS)]
-
-
-def _joined(parts: dict[str, Any], calibration: dict[str, Any]) -> dict[str, Any]:
-    return {name: {**part, **calibration[name]} for name, part in parts.items()}
-
-
-def _of_part(measured: list[Measured], name: str) -> list[Measured]:
-    chosen = [m for m in measured if model.is_talked(m.features) == (name == "talked")]
-    return chosen if len(chosen) >= MIN_ATTEMPTS else measured
-
-
-def fit(measured: list[Measured]) -> dict[str, Any]:
-    """Fit both parts of a model."""
-    return {name: _fit(_of_part(measured, name), penalty) for name, penalty in PENALTIES.items()}
-
-
-def _fit(measured: list[Measured], penalty: float) -> dict[str, Any]:
-    """Fit weights; a set counts by the square root of its size."""
-    names = list(measured[0].features)
+def fit(measured: list[Measured], fitted: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Fit a part for each kind of work with enough attempts, unless `fitted`, and one for all else."""
     sizes = Counter(m.set_name for m in measured)
-    x = np.array([[m.features[name] for name in names] for m in measured])
-    y = np.array([float(m.succeeded) for m in measured])
-    weight = np.array([sizes[m.set_name] ** -0.5 for m in measured])
-    weight /= weight.sum()
-    mean, spread = x.mean(0), x.std(0)
+    kinds = {
+        name: fitted["kinds"][name] if fitted else _kind([m for m in measured if m.set_name == name])
+        for name, size in sorted(sizes.items())
+        if size >= MIN_ATTEMPTS
+    }
+    return {"kinds": kinds, "elsewhere": _elsewhere(measured)}
+
+
+def _kind(measured: list[Measured]) -> dict[str, Any]:
+    called = Counter(tool for m in measured for tool in m.tools)
+    usual = sorted(tool for tool, count in called.items() if count >= MIN_USUAL * len(measured))
+    # Every attempt counts with what it could be compared to and without: the first of a project has nothing.
+    rows = [m.features for m in measured] + [{**m.features, **history.NONE} for m in measured]
+    part = _fit(
+        rows,
+        [m.succeeded for m in measured] * 2,
+        [1.0] * len(rows),
+        signs={name: SIGNS.get(name, 0) for name in measured[0].features},
+    )
+    return {"tools": sorted(called), "usual": usual, "part": part}
+
+
+def _elsewhere(measured: list[Measured]) -> dict[str, Any]:
+    """Fit what holds for any work: each set counts the same, and its successes as much as its failures.
+
+    How often work goes well where nothing was fitted on is not known, so no side has an advantage.
+    """
+    sizes = Counter((m.set_name, m.succeeded) for m in measured)
+    return _fit(
+        [m.features for m in measured],
+        [m.succeeded for m in measured],
+        [1 / sizes[m.set_name, m.succeeded] for m in measured],
+        signs=SIGNS_ELSEWHERE,
+        even=True,
+    )
+
+
+def _fit(
+    rows: Sequence[Mapping[str, float]],
+    succeeded: Sequence[bool],
+    weights: Sequence[float],
+    *,
+    signs: Mapping[str, int],
+    even: bool = False,
+) -> dict[str, Any]:
+    """Fit a logistic regression; `even` has no intercept."""
+    names = list(signs)
+    x = np.array([[row[name] for name in names] for row in rows])
+    y, weight = np.array(succeeded, dtype=float), np.array(weights) / sum(weights)
+    compared = np.array([name in history.NONE for name in names])
+    # Nothing to compare with is 0, and has to say nothing.
+    mean = np.where(compared, 0.0, weight @ x)
+    spread = np.sqrt(weight @ (x - mean) ** 2)
     spread[spread < 1e-9] = 1.0
     z = np.clip((x - mean) / spread, -model.MAX_DEVIATIONS, model.MAX_DEVIATIONS)
-    penalties = np.array([PENALTY_HISTORY if name in history.NONE else penalty for name in names])
+    penalty = np.where(compared, PENALTY_HISTORY, PENALTY)
 
     def loss(t: Any) -> tuple[float, Any]:
         w, odds = t[:-1], z @ t[:-1] + t[-1]
         error = weight * (1 / (1 + np.exp(-odds)) - y)
-        value = float((weight * (np.logaddexp(0, odds) - y * odds)).sum() + (penalties * w**2).sum())
-        return value, np.append(z.T @ error + 2 * penalties * w, error.sum())
+        value = float((weight * (np.logaddexp(0, odds) - y * odds)).sum() + (penalty * w**2).sum())
+        return value, np.append(z.T @ error + 2 * penalty * w, error.sum())
 
-    limits = {1: (0, None), -1: (None, 0), 0: (None, None)}
-    bounds = [*(limits[SIGNS.get(name, 0)] for name in names), limits[0]]
+    bounds = [*(_BOUNDS[signs[name]] for name in names), (0, 0) if even else _BOUNDS[0]]
     found = minimize(loss, np.zeros(len(bounds)), jac=True, method="L-BFGS-B", bounds=bounds).x
-    rows = zip(names, mean, spread, found[:-1], strict=True)
+    numbers = zip(names, mean, spread, found[:-1], strict=True)
     return {
-        "features": {name: [round(float(v), _DIGITS) for v in values] for name, *values in rows},
+        "features": {
+            name: [round(float(v), _DIGITS) for v in (m, s, w)]
+            for name, m, s, w in numbers
+            if round(float(w), _DIGITS)
+        },
         "intercept": round(float(found[-1]), _DIGITS),
     }
 
 
-def _calibration(measured: list[Measured], folds: list[dict[str, Any]]) -> dict[str, Any]:
-    """Calibrate each part on predictions for tasks that it was not fitted on."""
-    return {name: _platt(_of_part(measured, name), [fold[name] for fold in folds]) for name in PENALTIES}
-
-
-def _platt(measured: list[Measured], folds: list[dict[str, Any]]) -> dict[str, float]:
-    parts = [model.part_of_json(one) for one in folds]
-    odds = np.array([parts[fold_of(m)].raw(m.features) for m in measured])
-    y = np.array([float(m.succeeded) for m in measured])
+def _calibrate(
+    name: str, measured: list[Measured], folds: Sequence[dict[str, Any]], whole: dict[str, Any]
+) -> None:
+    """Calibrate a kind's part, and those of the folds, on predictions for tasks that were left out."""
+    parts = [model.part_of_json(fold["part"]) for fold in folds]
+    odds = np.array(
+        [
+            parts[fold_of(m)].raw(features)
+            for m in measured
+            for features in (m.features, {**m.features, **history.NONE})
+        ]
+    )
+    y = np.array([float(m.succeeded) for m in measured for _ in range(2)])
 
     def loss(t: Any) -> float:
         z = t[0] * odds + t[1]
         return float((np.logaddexp(0, z) - y * z).mean())
 
     slope, offset = minimize(loss, np.array([1.0, 0.0]), method="L-BFGS-B").x
-    return {"slope": round(float(slope), _DIGITS), "offset": round(float(offset), _DIGITS)}
+    numbers = {"slope": round(float(slope), _DIGITS), "offset": round(float(offset), _DIGITS)}
+    for kind in (*folds, whole["kinds"][name]):
+        kind["part"].update(numbers)
 
 
 def _text(value: Any) -> str:

@@ -36,6 +36,7 @@ class Measured:
     succeeded: bool
     attempt: Attempt
     features: dict[str, float]
+    tools: frozenset[str]
     alike: tuple[tuple[float, Fingerprint], ...]
 
 
@@ -56,6 +57,7 @@ def measure_all(found: dict[str, list[Attempt]]) -> list[Measured]:
                     succeeded=attempt.succeeded,
                     attempt=attempt,
                     features=values,
+                    tools=frozenset(call.tool_name for call in attempt.episode.calls),
                     alike=alike,
                 )
             )

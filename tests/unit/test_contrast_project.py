@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,8 +18,10 @@ from stories import Moment, ask, transcript
 from hivemind.distill import compose, episodes, pipeline
 from hivemind.distill.contrast import project, storing
 from hivemind.distill.contrast.families import Asked
+from hivemind.distill.contrast.patterns import MANNER
 from hivemind.distill.contrast.project import Graded
 from hivemind.distill.episodes import Episode
+from hivemind.distill.grading import features
 from hivemind.distill.writers import template
 from hivemind.domain.lessons import Lesson
 from hivemind.domain.outcomes import Report
@@ -89,6 +92,25 @@ def test_what_an_outcome_was_concluded_from_is_not_learnt() -> None:
         (graded(e, worked=g.succeeded, rests_on=tuple(c.event_id for c in e.calls)), e) for g, e in history()
     ]
     assert not any("get_order" in o.key for _, o in learn(attempts))
+
+
+def test_a_step_that_decided_an_outcome_is_not_learnt_by_name() -> None:
+    """Tests that ran twice decided by their last run; that they ran at all would be found by the first."""
+    attempts = [
+        (replace(g, decided_by=frozenset(c.event_id for c in e.calls if c.tool_name == "get_order")), e)
+        for g, e in history()
+    ]
+    assert any("get_order" in o.key for _, o in learn(history()))
+    assert not any("get_order" in o.key for _, o in learn(attempts))
+
+
+def test_changes_that_an_outcome_was_concluded_from_are_not_learnt() -> None:
+    """Where agreement with like episodes decided, only how the change was made can teach anything."""
+    attempts = [(replace(g, same_changes=True), e) for g, e in history()]
+    found = [json.loads(o.key.partition(": ")[2]) for _, o in learn(attempts)]
+    changing = {c.tool_name for _, e in attempts for c in e.calls if features.kind_of(c, e) == "write"}
+    assert changing
+    assert all(kind in MANNER or not changing & {*about} for kind, *about in found)
 
 
 def lessons_of(found: project.Found) -> list[Lesson]:

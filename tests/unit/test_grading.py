@@ -11,7 +11,7 @@ import pytest
 from episode_stories import Row, cut, graded, names, rows, said, stopped, used
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from stories import ask, edited, failed, ran
+from stories import Moment, ask, edited, failed, ran
 from test_episodes import _ROWS
 
 from hivemind.distill import episodes, grading
@@ -88,13 +88,21 @@ def test_failures_of_the_environment_are_no_evidence(output: str) -> None:
     """What the machine, the network or a limit stopped speaks for neither side."""
     found = names(graded(_ASK, failed("pytest -q", output), said("I looked at the cart.")))
     assert found["environment"] == "unknown"
-    assert set(found) == {"environment"}
+    assert set(found) == {"environment", "last_call_stopped"}
+    assert set(found.values()) == {"unknown"}
 
 
 def test_a_refused_call_is_no_evidence() -> None:
     """A person's refusal of a call is not the call's failure."""
     refused = ran("pytest -q", "refused", status=ResultStatus.DENIED)
-    assert names(graded(_ASK, refused, said("I looked at the cart."))) == {"environment": "unknown"}
+    found = names(graded(_ASK, refused, said("I looked at the cart.")))
+    assert found == {"environment": "unknown", "last_call_stopped": "unknown"}
+
+
+def test_a_test_that_is_named_after_a_failure_of_the_network_can_fail() -> None:
+    """What a test run prints of its tests is no word of the machine."""
+    output = "✓ should set the rate limit (4 ms)\nTests: 1 failed, 8 passed\nError: rate limit exceeded"
+    assert names(graded(_ASK, failed("npx jest", output), said("Hm.")))["test_failed"] == "failure"
 
 
 @pytest.mark.parametrize("undo", ["git revert --no-edit HEAD", "git reset --hard HEAD~1"])
@@ -166,13 +174,75 @@ def test_subagents_count_for_their_parent() -> None:
     assert names(graded(_ASK, side, said("Looked.")))["subagents_failed"] == "failure"
 
 
-def test_a_judge_may_replace_the_grade() -> None:
-    """The seam for a model that reads the episode is a callable."""
-    (episode,) = cut(_ASK, _DONE)
-    grade = grading.grade(
-        episode, judge=lambda _, before: Grade(label=Outcome.FAILURE, score=before.score / 2)
-    )
-    assert grade.label is Outcome.FAILURE
+def _says_success(_: episodes.Episode, before: Grade) -> Grade:
+    return replace(before, label=Outcome.SUCCESS, score=0.9)
+
+
+def _breaks(_: episodes.Episode, before: Grade) -> Grade:
+    raise OSError(before.label)
+
+
+def test_a_judge_is_asked_where_the_signals_leave_it_unknown() -> None:
+    """The seam for a model that reads the episode is a callable; where it fails the outcome stays unknown."""
+    (episode,) = cut(_ASK, edited("cart.py"), _DONE)
+    assert grading.grade(episode, judge=_says_success).label is Outcome.SUCCESS
+    assert grading.grade(episode, judge=_breaks) == grading.grade(episode)
+
+
+@pytest.mark.parametrize(
+    "evidence",
+    [failed("pytest -q", "1 failed"), said("Unfortunately I was unable to fix it."), ask("It still fails.")],
+)
+def test_a_judge_overrules_no_evidence(evidence: Moment) -> None:
+    """What was verified, admitted or said by the person stands, whatever a model thinks."""
+    (episode,) = cut(_ASK, edited("cart.py"), evidence)
+    assert grading.grade(episode, judge=_says_success) == grading.grade(episode)
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        (edited("cart.py"), _DONE),
+        (_DONE, ask("and the same for the vouchers"), said("Looked at it.")),
+        (_DONE, ask("I'm not seeing the discount in the cart page"), said("Let me look.")),
+        (_DONE, ask("Uncaught TypeError: cart is undefined at cart.js:3:1"), said("Let me look.")),
+        (failed("git push", "rejected"), _DONE),
+        (_DONE, stopped()),
+    ],
+)
+def test_what_was_verified_has_to_be_the_last_word(after: tuple[Moment, ...]) -> None:
+    """Tests that passed make no success of what came after them, nor of what the person then found."""
+    passed = (_ASK, edited("cart.py"), ran("pytest -q"))
+    assert graded(*passed, _DONE).label is Outcome.SUCCESS
+    assert graded(*passed, *after).label is Outcome.UNKNOWN
+
+
+def test_a_record_that_ends_in_a_call_is_unknown() -> None:
+    """A session that was cut off while something ran tells nothing of how it ended."""
+    story = rows(_ASK, edited("cart.py"), ran("pytest -q"), ran("git push"))[:-1]
+    grade = grading.grade(episodes.cut(story, session_id="s1")[0])
+    assert "cut_off" in names(grade)
+    assert grade.label is Outcome.UNKNOWN
+
+
+def test_tests_judge_no_work_that_changed_nothing() -> None:
+    """Tests that pass on untouched files say nothing of an answer, unless they were what was asked for."""
+    asked = ask("Why is the discount a property of the cart?")
+    told = said("Because it is the sum of all.")
+    assert graded(asked, ran("pytest -q"), told).label is Outcome.UNKNOWN
+    assert graded(ask("Please run the tests of the cart"), ran("pytest -q"), told).label is Outcome.SUCCESS
+
+
+def test_a_note_on_tests_is_no_test() -> None:
+    """A text among the words of a command is not what the command does."""
+    note = ran("bd update c1 --notes 'follow-up: update the docs and tests as needed'")
+    assert "test_passed" not in names(graded(_ASK, edited("cart.py"), note, _DONE))
+
+
+def test_an_agents_admission_alone_is_no_failure_of_coding() -> None:
+    """What is not verified is unknown, also on the bad side."""
+    admitted = said("Unfortunately I was unable to fix all of it.")
+    assert graded(_ASK, edited("cart.py"), admitted).label is Outcome.UNKNOWN
 
 
 def test_agreement_with_like_requests_counts_for_the_work() -> None:
@@ -195,8 +265,20 @@ def test_agreement_with_like_requests_counts_for_the_work() -> None:
 def test_the_shipped_weights_fit_the_features() -> None:
     """Every feature that is measured has a weight, and no weight is for anything else."""
     measured = {**features.measure(cut(_ASK, _DONE)[0]), **history.NONE}
-    for part in (shipped().alone, shipped().talked):
-        assert set(part.features) == set(measured)
+    for part in (shipped().elsewhere, *(kind.part for kind in shipped().kinds)):
+        assert set(part.features) <= set(measured)
+
+
+def test_work_unlike_all_that_was_fitted_on_is_read_with_care() -> None:
+    """Only tools that are a kind's own tell that kind; anything else is read by what holds everywhere."""
+    known = shipped()
+    retail = next(kind for kind in known.kinds if kind.name == "tau2_retail")
+    own = frozenset({"get_order_details", "modify_pending_order_items"})
+    assert known.part(own) is retail.part
+    for tools in ({"get_user_details"}, {*own, "reboot", "check_line"}, {"reboot", "check_line"}, set[str]()):
+        assert known.part(frozenset(tools)) is known.elsewhere
+    nothing = {name: mean for name, (mean, _, _) in known.elsewhere.features.items()}
+    assert known.log_odds(nothing, frozenset()) == 0
 
 
 def test_grades_follow_the_session_and_stay_the_same(tmp_path: Path) -> None:

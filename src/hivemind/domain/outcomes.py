@@ -46,6 +46,7 @@ class Signal:
             "points_to": self.points_to.value,
             "text": self.text,
             "event_ids": list(self.event_ids),
+            "decides": self.decides,
         }
 
 

@@ -230,7 +230,10 @@ episodes = Table(
     Column("graded_label", String(16), nullable=False, comment="what the signals say, whatever was reported"),
     Column("graded_value", Float, nullable=False),
     Column(
-        "signals", JSON, nullable=False, comment="what the grade rests on: name, points_to, text, event_ids"
+        "signals",
+        JSON,
+        nullable=False,
+        comment="what the grade rests on: name, points_to, text, event_ids, decides",
     ),
     Column("fingerprint", JSON, nullable=False, comment="hashes of words and changes, to find like episodes"),
     Column("graded_seq", Integer, nullable=False, comment="events that the session had when it was graded"),

@@ -35,6 +35,8 @@ class Graded:
     session_id: str
     succeeded: bool
     rests_on: frozenset[str] = frozenset()  #: events from which the outcome was concluded; none if reported
+    decided_by: frozenset[str] = frozenset()  #: those of them that were enough by themselves
+    same_changes: bool = False  #: it was concluded from changes that like episodes made too
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,11 +95,27 @@ def _without_grounds(seen: Sequence[tuple[_Seen, Family]]) -> list[tuple[_Seen, 
     """Leave out the patterns that outcomes were concluded from: they would only be found again."""
     having, concluded = Counter[Pattern](), Counter[Pattern]()
     for one, _ in seen:
-        for pattern, events in one.attempt.patterns.items():
-            having[pattern] += 1
-            concluded[pattern] += not one.graded.rests_on.isdisjoint(events)
+        having.update(one.attempt.patterns.keys())
+        concluded.update(_grounds(one))
     grounds = {p for p, count in concluded.items() if count > MAX_GROUNDS * having[p]}
     return [(replace(one, attempt=_lacking(one.attempt, grounds)), family) for one, family in seen]
+
+
+def _grounds(one: _Seen) -> Iterator[Pattern]:
+    """Give the patterns of an attempt from which its own outcome was concluded."""
+    graded, steps = one.graded, patterns.steps_of(one.episode)
+    # A test that ran twice decides by its last run, and is known by its first: so it is left out by name.
+    deciding = {step.name for step in steps if step.call.event_id in graded.decided_by}
+    changing = {step.name for step in steps if step.kind == "write"} if graded.same_changes else set[str]()
+    for pattern, events in one.attempt.patterns.items():
+        named = {*pattern.about}
+        what_changed = pattern.kind == "changes" or (pattern.kind not in MANNER and named & changing)
+        if (
+            not graded.rests_on.isdisjoint(events)
+            or named & deciding
+            or (graded.same_changes and what_changed)
+        ):
+            yield pattern
 
 
 def _lacking(attempt: Attempt, grounds: set[Pattern]) -> Attempt:

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -15,6 +16,7 @@ from hivemind.store import episodes as stored
 from hivemind.store import lessons, schema, sessions
 from hivemind.store.database import Workspace
 
+_LIKE_REQUESTS = "like_requests"
 #: The newest episodes of a project that are compared, so that a large history stays cheap.
 MAX_EPISODES = 400
 
@@ -74,7 +76,9 @@ def graded(workspace: Workspace, project_id: str) -> list[Graded]:
             ),
             session_id=row.session_id,
             succeeded=row.score_label == Outcome.SUCCESS.value,
-            rests_on=frozenset(_grounds(row)),
+            rests_on=_grounds(row),
+            decided_by=_grounds(row, deciding=True),
+            same_changes=_by_like_requests(row),
         )
         for row in rows
     ]
@@ -95,9 +99,22 @@ def _coding_agents(workspace: Workspace, project_id: str) -> set[str]:
     )
 
 
-def _grounds(row: sa.Row[tuple[object, ...]]) -> Iterator[str]:
-    """Give the events that a grade was concluded from; a report was not concluded."""
-    if row.evaluation_name == stored.BY_SIGNALS:
-        for signal in row.signals:
-            if signal["points_to"] == row.score_label:
-                yield from signal["event_ids"]
+def _grounds(row: sa.Row[tuple[object, ...]], *, deciding: bool = False) -> frozenset[str]:
+    """Give the events that a grade was concluded from, or only those that decided it."""
+    return frozenset(
+        event_id
+        for signal in _for_the_grade(row)
+        if signal["name"] != _LIKE_REQUESTS and (signal.get("decides") or not deciding)
+        for event_id in signal["event_ids"]
+    )
+
+
+def _by_like_requests(row: sa.Row[tuple[object, ...]]) -> bool:
+    return any(signal["name"] == _LIKE_REQUESTS for signal in _for_the_grade(row))
+
+
+def _for_the_grade(row: sa.Row[tuple[object, ...]]) -> list[dict[str, Any]]:
+    """Give the signals on the side of a grade; a report was not concluded from any."""
+    if row.evaluation_name != stored.BY_SIGNALS:
+        return []
+    return [signal for signal in row.signals if signal["points_to"] == row.score_label]

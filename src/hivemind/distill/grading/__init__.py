@@ -1,6 +1,8 @@
 """Grade episodes: signals that a person can read, and a probability that is calibrated."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from hivemind.distill.episodes import Episode
 from hivemind.distill.grading import agent, calls, checks, commits, environment, features, history, people
@@ -9,17 +11,21 @@ from hivemind.distill.grading.model import Model, probability, shipped
 from hivemind.domain.outcomes import Grade, Outcome, Signal
 
 #: Raise it when grading changes, so that stored sessions are graded again.
-VERSION = 1
+VERSION = 2
 #: From and up to these probabilities an outcome is told; what lies between is unknown.
 MIN_SUCCESS = 0.65
 MAX_FAILURE = 0.35
-#: Where an agent works on files with a shell, what it was fitted on (conversations, puzzles) says less.
-MAX_FOREIGN_ODDS = 0.7
+#: How often work unlike all that was fitted on goes well is not known. Sets differ by so many log-odds, so an
+#: outcome is told only where it would be at either end.
+CAUTION = 0.75
 #: What a second signal of the same kind adds, as a share of its strength.
 REPEATED = 0.25
 #: So many like episodes, and so much agreement with them, are worth a sentence.
 MIN_LIKE = 2
 MIN_IDENTICAL = 0.5
+
+#: What leaves open how it ended, so that no success is told.
+DOUBTS = frozenset({"trouble_after", "cut_off", "interrupted", "last_call_failed", "last_call_stopped"})
 
 Reader = Callable[[Episode], Iterator[Signal]]
 Judge = Callable[[Episode, Grade], Grade]
@@ -46,19 +52,36 @@ def grade(
 ) -> Grade:
     """Grade an episode; `alike` holds earlier episodes that asked for the like, the most alike first.
 
-    `judge` may replace the grade, for a model that reads the episode; none is shipped.
+    `judge` is asked where the signals leave it unknown, for a model that reads the episode; none is shipped.
+    It overrules no signal, and where it fails the outcome stays unknown.
     """
     found = {name: list(read(episode)) for name, read in SIGNALS.items()}
     own = history.fingerprint(episode)
     found["history"] = list(_history(episode, own, alike))
     signals = tuple(signal for group in found.values() for signal in group)
-    odds = (model or shipped()).log_odds({**features.measure(episode), **history.measure(own, alike)})
-    counted = tuple(found) if _is_foreign(episode) else _BESIDE_THE_MODEL
-    if _is_foreign(episode):
-        odds = max(-MAX_FOREIGN_ODDS, min(MAX_FOREIGN_ODDS, odds))
-    score = probability(odds + sum(_weight(found[name]) for name in counted))
-    graded = Grade(label=_label(score, signals), score=round(score, 4), signals=signals)
-    return judge(episode, graded) if judge is not None else graded
+    foreign, model = _is_foreign(episode), model or shipped()
+    tools = frozenset(call.tool_name for call in episode.calls)
+    measured = {} if foreign else {**features.measure(episode), **history.measure(own, alike)}
+    odds = 0.0 if foreign else model.log_odds(measured, tools)
+    counted = tuple(found) if foreign else _BESIDE_THE_MODEL
+    odds += sum(_weight(found[name]) for name in counted)
+    score = probability(odds)
+    caution = 0.0 if foreign or model.knows(tools) else CAUTION
+    sure = probability(math.copysign(max(0.0, abs(odds) - caution), odds))
+    graded = Grade(label=_label(sure, signals, foreign=foreign), score=round(score, 4), signals=signals)
+    return _judged(judge, episode, graded) if judge is not None else graded
+
+
+def _judged(judge: Judge, episode: Episode, graded: Grade) -> Grade:
+    if graded.label is not Outcome.UNKNOWN or any(signal.decides for signal in graded.signals):
+        return graded
+    try:
+        opinion = judge(episode, graded)
+    except Exception:  # noqa: BLE001 - it may be any program's code, and a grade is wanted all the same
+        return graded
+    opposite = {Outcome.SUCCESS: Outcome.FAILURE, Outcome.FAILURE: Outcome.SUCCESS}.get(opinion.label)
+    against = any(signal.points_to is opposite and signal.strength > 0 for signal in graded.signals)
+    return graded if against else replace(opinion, signals=graded.signals)
 
 
 def _is_foreign(episode: Episode) -> bool:
@@ -74,14 +97,20 @@ def _weight(group: Sequence[Signal]) -> float:
     return total
 
 
-def _label(score: float, signals: Sequence[Signal]) -> Outcome:
+def _label(score: float, signals: Sequence[Signal], *, foreign: bool) -> Outcome:
     """Name an outcome that the signals bear out; unsure is unknown."""
     decided = {signal.points_to for signal in signals if signal.decides}
     if score >= MIN_SUCCESS and Outcome.SUCCESS in decided:
-        return Outcome.SUCCESS
-    if score <= MAX_FAILURE and any(signal.points_to is Outcome.FAILURE for signal in signals):
-        return Outcome.FAILURE
-    return Outcome.UNKNOWN
+        doubtful = Outcome.FAILURE in decided or any(_leaves_open(signal) for signal in signals)
+        return Outcome.UNKNOWN if doubtful else Outcome.SUCCESS
+    # Without a fitted model an agent's admission or a failed call is too little to tell a failure by.
+    against = decided if foreign else {signal.points_to for signal in signals}
+    return Outcome.FAILURE if score <= MAX_FAILURE and Outcome.FAILURE in against else Outcome.UNKNOWN
+
+
+def _leaves_open(signal: Signal) -> bool:
+    on_the_way = signal.name == "interrupted" and signal.points_to is Outcome.UNKNOWN
+    return signal.name in DOUBTS and not on_the_way
 
 
 def _history(
@@ -95,12 +124,13 @@ def _history(
     usual = history.measure(own, alike)["usual_agreement"]
     if not agreed and usual <= 0:
         return  # those before did not agree with each other either
+    changed = [call.event_id for call in history.changes_of(episode)]
     counted = sum(other.changes == own.changes for _, other in alike)
     yield Signal(
         name="like_requests",
         points_to=Outcome.SUCCESS if agreed else Outcome.FAILURE,
         text=f"{counted} of {len(alike)} earlier episodes with a like request ended in the same changes",
-        event_ids=episode.event_ids[:1],
+        event_ids=tuple(changed) or episode.event_ids[:1],
         strength=1.0,
         decides=agreed,
     )

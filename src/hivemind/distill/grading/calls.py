@@ -27,6 +27,15 @@ def read(episode: Episode) -> Iterator[Signal]:
         yield _against("failed_share", f"{len(failed)} of {len(ran)} calls failed", failed, strength=0.6)
     if ran and ran[-1] is episode.calls[-1] and failed and failed[-1] is ran[-1]:
         yield _against("last_call_failed", "the last call failed", [ran[-1]], strength=0.5)
+    elif episode.calls and environment.is_at_fault(episode.calls[-1]):
+        text = "the last call was stopped by the environment or refused"
+        yield Signal(
+            name="last_call_stopped",
+            points_to=Outcome.UNKNOWN,
+            text=text,
+            event_ids=(episode.calls[-1].event_id,),
+            strength=0.0,
+        )
     yield from _subagents(episode)
 
 

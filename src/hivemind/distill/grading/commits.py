@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from hivemind.distill import commands
 from hivemind.distill.episodes import Episode
+from hivemind.distill.grading import checks
 from hivemind.distill.miners import failures
 from hivemind.distill.session_view import Call
 from hivemind.domain.outcomes import Outcome, Signal
@@ -41,8 +42,14 @@ def read(episode: Episode) -> Iterator[Signal]:
             "reverted", Outcome.FAILURE, "a commit was taken back", undone, strength=1.8, decides=True
         )
     elif committed is not None:
+        late = checks.overtaken(episode, committed)
         yield _signal(
-            "committed", Outcome.SUCCESS, "the work was committed", committed, strength=0.9, decides=True
+            "committed",
+            Outcome.SUCCESS,
+            f"the work was committed, {late}" if late else "the work was committed",
+            committed,
+            strength=0.9 * (checks.STALE if late else 1.0),
+            decides=not late,
         )
 
 

@@ -10,12 +10,19 @@ from hivemind.domain.events import ResultStatus
 from hivemind.domain.outcomes import Outcome, Signal
 
 _ABSENT = re.compile(
-    r"command not found|: not found$|is not installed|No such file or directory: '?[\w./-]+'?$"
+    r"command not found|: not found$|is not installed|No such file or directory: '?[\w.-]+'?$"
     r"|executable file not found|not recognized as an internal or external command"
     r"|cannot connect to the docker"
-    r"|permission denied|operation not permitted|authentication (?:failed|required)|could not read Username"
-    r"|(?:401|403) (?:unauthorized|forbidden)|quota|insufficient credits|certificate|\bdisk full\b",
+    r"|permission (?:for [\w ]+ )?(?:was )?denied|operation not permitted"
+    r"|authentication (?:failed|required)|could not read Username"
+    r"|(?:401|403) (?:unauthorized|forbidden)|quota|insufficient credits|certificate|\bdisk full\b"
+    r"|failed to sign|1Password: |agent refused operation",
     re.IGNORECASE | re.MULTILINE,
+)
+_RESULT = re.compile(
+    r"^\s*(?:Tests?|Test Suites|Test Files):? +\d|\b\d+ (?:passed|failed|failing)\b"
+    r"|^(?:--- )?FAIL\b|^test result:",
+    re.MULTILINE,
 )
 
 
@@ -25,7 +32,10 @@ def is_at_fault(call: Call) -> bool:
         return True
     if not failures.failed(call):
         return False
-    return failures.is_transient(call.output) or bool(_ABSENT.search(call.output[:4_000]))
+    if _ABSENT.search(call.output[:4_000]):
+        return True
+    # Tests are named after what they test: a run that got as far as a result speaks of that, not of itself.
+    return failures.is_transient(call.output) and not _RESULT.search(call.output)
 
 
 def task_failures(episode: Episode) -> tuple[Call, ...]:

@@ -16,6 +16,7 @@ from typing import Any
 
 from hivemind.distill.episodes import Episode
 from hivemind.distill.grading.features import kind_of, leaves
+from hivemind.distill.session_view import Call
 
 #: So much of what a person wrote is compared, the latest, in characters.
 MAX_CHARS = 4_000
@@ -29,7 +30,11 @@ MIN_ALIKE = 0.2
 _WORD = re.compile(r"[^\W_]{2,}")
 #: What the features are without anything to compare with: the middle between agreeing and not.
 _MIDDLE = {"agreement": 0.5, "identical": 0.3, "usual_agreement": 0.4}
-NONE = {"agreement": 0.0, "identical": 0.0, "usual_agreement": 0.0, "missing": 0.0, "extra": 0.0}
+#: So many like episodes are worth as much as no evidence at all; they may all have gone wrong alike.
+_DOUBT = 4
+#: Where like episodes agree with each other (`settled`), another end says much; elsewhere next to nothing.
+SETTLED = ("settled_same", "settled_other", "settled_missing", "settled_extra", "unsettled_same")
+NONE = dict.fromkeys(("agreement", "identical", "usual_agreement", "missing", "extra", *SETTLED), 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +62,14 @@ def fingerprint(episode: Episode) -> Fingerprint:
     """Take an episode's fingerprint."""
     asked = " ".join(p.text[-MAX_CHARS:] for p in episode.prompts)[-MAX_CHARS:]
     words = sorted({zlib.crc32(w.lower().encode("utf-8", "replace")) for w in _WORD.findall(asked)})
-    changed = [c for c in episode.calls if not c.failed and kind_of(c, episode) == "write"]
-    changes = [_canonical(c.tool_name, c.data, c.text) for c in changed[:MAX_CHANGES]]
+    changes = [_canonical(c.tool_name, c.data, c.text) for c in changes_of(episode)]
     return Fingerprint(frozenset(words[:MAX_WORDS]), frozenset(changes))
+
+
+def changes_of(episode: Episode) -> list[Call]:
+    """Give the calls that changed something."""
+    changed = [c for c in episode.calls if not c.failed and kind_of(c, episode) == "write"]
+    return changed[:MAX_CHANGES]
 
 
 def _canonical(tool_name: str, data: dict[str, Any], text: str) -> str:
@@ -104,14 +114,21 @@ def measure(one: Fingerprint, alike: Sequence[tuple[float, Fingerprint]]) -> dic
     for weight, other in weighted:
         for change in other.changes:
             made[change] = made.get(change, 0.0) + weight
-    trust = len(alike) / (len(alike) + 1)
     identical = sum(weight for weight, other in weighted if other.changes == one.changes)
+    missing = sum(w for change, w in made.items() if w >= 0.5 and change not in one.changes)
+    extra = math.log1p(sum(1 - made.get(change, 0.0) for change in one.changes))
+    trust, doubtful = len(alike) / (len(alike) + 1), len(alike) / (len(alike) + _DOUBT)
     return {
         "agreement": trust * (agreement - _MIDDLE["agreement"]),
         "identical": trust * (identical - _MIDDLE["identical"]),
         "usual_agreement": trust * (usual - _MIDDLE["usual_agreement"]),
-        "missing": trust * sum(w for change, w in made.items() if w >= 0.5 and change not in one.changes),
-        "extra": trust * math.log1p(sum(1 - made.get(change, 0.0) for change in one.changes)),
+        "missing": trust * missing,
+        "extra": trust * extra,
+        "settled_same": doubtful * usual * identical,
+        "settled_other": doubtful * usual * (1 - identical),
+        "settled_missing": doubtful * usual * missing,
+        "settled_extra": doubtful * usual * extra,
+        "unsettled_same": doubtful * (1 - usual) * identical,
     }
 
 

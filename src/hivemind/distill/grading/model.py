@@ -10,7 +10,11 @@ from typing import Any
 #: No feature counts for more than one so many standard deviations from the middle.
 MAX_DEVIATIONS = 3.0
 #: Nor is it ever surer than these log-odds: what it reads is circumstance.
-MAX_ODDS = 3.0
+MAX_ODDS = 4.0
+#: An episode is of a known kind when it called so many of the kind's usual tools (or half of them), and when
+#: of all the tools it called so large a share is the kind's.
+MIN_TOOLS = 2
+MIN_KNOWN = 0.8
 WEIGHTS_FILE = "weights.json"
 
 
@@ -32,25 +36,43 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """Hold a kind of work with enough verified attempts to fit on, known by its agent's tools."""
+
+    name: str
+    tools: frozenset[str]  #: all that were ever called
+    usual: frozenset[str]  #: those that many attempts call
+    part: Part
+
+    def known(self, tools: frozenset[str]) -> float:
+        """Give the share of tools that are of this kind, 0.0 where they are too few to tell."""
+        enough = len(tools & self.usual) >= min(MIN_TOOLS, (len(self.usual) + 1) // 2)
+        return len(tools & self.tools) / len(tools) if tools and enough else 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
-    """Hold a part for episodes in which the person wrote once, and one for those with more to read."""
+    """Hold a part for each kind of work that was fitted on, and one for work unlike all of them."""
 
-    alone: Part
-    talked: Part
+    kinds: tuple[Kind, ...]
+    elsewhere: Part
 
-    def part(self, measured: dict[str, float]) -> Part:
-        """Give the part that reads an episode."""
-        return self.talked if is_talked(measured) else self.alone
+    def part(self, tools: frozenset[str]) -> Part:
+        """Give the part that reads an episode in which these tools were called."""
+        known = sorted(((kind.known(tools), kind) for kind in self.kinds), key=lambda one: -one[0])
+        if not known or known[0][0] < MIN_KNOWN or (len(known) > 1 and known[1][0] == known[0][0]):
+            return self.elsewhere
+        return known[0][1].part
 
-    def log_odds(self, measured: dict[str, float]) -> float:
+    def knows(self, tools: frozenset[str]) -> bool:
+        """Say whether an episode in which these tools were called is of a kind that was fitted on."""
+        return self.part(tools) is not self.elsewhere
+
+    def log_odds(self, measured: dict[str, float], tools: frozenset[str]) -> float:
         """Give the calibrated log-odds of success."""
-        part = self.part(measured)
-        return max(-MAX_ODDS, min(MAX_ODDS, part.slope * part.raw(measured) + part.offset))
-
-
-def is_talked(measured: dict[str, float]) -> bool:
-    """Say whether the person wrote more than the request."""
-    return measured["prompts"] > math.log1p(1) + 1e-9
+        part = self.part(tools)
+        odds = part.slope * part.raw(measured) + part.offset
+        return MAX_ODDS * math.tanh(odds / MAX_ODDS)  # the order is kept, unlike by cutting off
 
 
 def deviations(value: float, mean: float, spread: float) -> float:
@@ -66,7 +88,18 @@ def probability(log_odds: float) -> float:
 
 def of_json(value: dict[str, Any]) -> Model:
     """Read a model's numbers."""
-    return Model(alone=part_of_json(value["alone"]), talked=part_of_json(value["talked"]))
+    return Model(
+        kinds=tuple(
+            Kind(
+                name=name,
+                tools=frozenset(kind["tools"]),
+                usual=frozenset(kind["usual"]),
+                part=part_of_json(kind["part"]),
+            )
+            for name, kind in sorted(value["kinds"].items())
+        ),
+        elsewhere=part_of_json(value["elsewhere"]),
+    )
 
 
 def part_of_json(value: dict[str, Any]) -> Part:
