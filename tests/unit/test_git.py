@@ -117,8 +117,21 @@ def test_a_worktree_has_the_remote_of_its_repository(repository: Path, tmp_path:
     """A linked worktree is a root of its own in the same project."""
     git(repository, "worktree", "add", "--quiet", str(tmp_path / "tree"))
     assert checkout(str(tmp_path / "tree")) == Checkout(
-        root=str(tmp_path / "tree"), remote="h.example/acme/shop"
+        root=str(tmp_path / "tree"), remote="h.example/acme/shop", main=str(repository)
     )
+
+
+def test_a_worktree_without_a_remote_is_of_its_repository_s_project(tmp_path: Path) -> None:
+    """Wherever it lies; its own folder stays its root."""
+    repository, tree = tmp_path / "shop", tmp_path / "elsewhere" / "x"
+    repository.mkdir()
+    git(repository, "init", "--quiet")
+    git(repository, "commit", "--quiet", "--allow-empty", "-m", "first")
+    git(repository, "worktree", "add", "--quiet", str(tree))
+    one, other = project_of(str(repository)), project_of(str(tree))
+    assert one is not None
+    assert other is not None
+    assert (other.project_id, other.name, other.root) == (one.project_id, "shop", str(tree))
 
 
 def test_a_submodule_is_a_project_of_its_own(repository: Path, tmp_path: Path) -> None:

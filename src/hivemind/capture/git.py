@@ -1,6 +1,9 @@
-"""Read a folder's git remote and root from its files, without starting git."""
+"""Read a folder's git remote and root from its files, without starting git; only `tracked` asks it."""
 
+import os
 import re
+import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +22,7 @@ class Checkout:
 
     root: str = ""
     remote: str = ""
+    main: str = ""  #: the checkout that this one is a worktree of, if it is one
 
 
 def checkout(folder: str) -> Checkout:
@@ -32,7 +36,8 @@ def checkout(folder: str) -> Checkout:
             if git.is_dir():
                 return Checkout(root=str(path), remote=_remote(git))
             if git.is_file():
-                return Checkout(root=str(path), remote=_remote(_common_dir(path, git)))
+                common = _common_dir(path, git)
+                return Checkout(root=str(path), remote=_remote(common), main=_main(common))
         except (OSError, ValueError):
             continue
     return Checkout()
@@ -45,12 +50,31 @@ def project_of(cwd: str, *, remote: str = "") -> ProjectFacts | None:
     root = found.root or cwd
     if not root and not remote:
         return None
+    main = found.main or root
     return ProjectFacts(
-        project_id=project_id(remote=remote, root=root),
-        name=project_name(remote=remote, root=root),
+        project_id=project_id(remote=remote, root=main),
+        name=project_name(remote=remote, root=main),
         remote=remote,
         root=root,
     )
+
+
+def tracked(root: Path, paths: Sequence[Path], *, timeout_s: float = 1.0) -> frozenset[Path]:
+    """Give those of some files that git has under version control; all of them where it does not say."""
+    if not (root / ".git").exists():
+        return frozenset()
+    names = [str(path) for path in paths]
+    # Named outright, since a variable of whoever started us may name another repository.
+    where = ["-C", str(root), f"--git-dir={root / '.git'}", f"--work-tree={root}"]
+    command = ["git", *where, "-c", "core.fsmonitor=false", "ls-files", "-z", "--", *names]
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=timeout_s, check=True)
+    except FileNotFoundError:
+        return frozenset()  # without git nobody commits
+    except (OSError, subprocess.SubprocessError):
+        return frozenset(paths)
+    known = {root / os.fsdecode(name) for name in done.stdout.split(b"\0") if name}
+    return frozenset(path for path in paths if path in known)
 
 
 def _common_dir(root: Path, git_file: Path) -> Path:
@@ -60,6 +84,15 @@ def _common_dir(root: Path, git_file: Path) -> Path:
     git_dir = root / text.removeprefix("gitdir:").strip()
     common = _read(git_dir / "commondir").strip()
     return git_dir / common if common else git_dir
+
+
+def _main(common: Path) -> str:
+    """Give the folder whose `.git` a worktree shares; empty where it is a submodule's or a bare one."""
+    try:
+        folder = common.resolve()
+        return str(folder.parent) if folder.name == ".git" and folder.is_dir() else ""
+    except (OSError, ValueError, RuntimeError):
+        return ""
 
 
 def _read(path: Path) -> str:

@@ -7,6 +7,11 @@ _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.I)
 #: `user@host:path`; a single letter before the colon is a drive.
 _SCP = re.compile(r"(?:[^@/\s]+@)?(\[[0-9a-fA-F:.]+\]|[^:/\s@\[\]]{2,}):(?!//)(?!\d+/)(.+)", re.S)
 
+#: `shop/.worktrees/x`, `shop/.claude/worktrees/x`, `shop.worktrees/x` and `shop__worktrees/x` are of `shop`.
+_WORKTREE = re.compile(
+    r"(.*[^/\\])(?:[/\\]\.(?:\w+[/\\])?worktrees|\.worktrees|__worktrees)[/\\][^/\\]+[/\\]?\Z", re.S
+)
+
 
 def normalise_remote(url: str) -> str:
     """Give `host/owner/name` in lower case without user, port, scheme and `.git`; empty for a local path."""
@@ -28,14 +33,19 @@ def normalise_remote(url: str) -> str:
     return f"{host.lower()}/{path}" if host and path else ""
 
 
+def main_folder(root: str) -> str:
+    """Give the checkout whose worktree a folder is, told by where tools put worktrees; else the folder."""
+    found = _WORKTREE.match(root)
+    return found.group(1) if found else root
+
+
 def project_id(*, remote: str, root: str) -> str:
-    """Derive a project's key from its normalised remote, else from its folder."""
-    return (
-        "p"
-        + hashlib.blake2b((remote or f"root:{root}").encode("utf-8", "replace"), digest_size=10).hexdigest()
-    )
+    """Derive a project's key from its normalised remote, else from its folder, or that of its worktree."""
+    named = remote or f"root:{main_folder(root)}"
+    return "p" + hashlib.blake2b(named.encode("utf-8", "replace"), digest_size=10).hexdigest()
 
 
 def project_name(*, remote: str, root: str) -> str:
     """Give the last part of the remote or of the folder."""
-    return (remote or root.replace("\\", "/").rstrip("/")).rsplit("/", 1)[-1] or "unknown"
+    folder = main_folder(root).replace("\\", "/").rstrip("/")
+    return (remote or folder).rsplit("/", 1)[-1] or "unknown"

@@ -9,7 +9,7 @@ class SkillState(StrEnum):
 
     CANDIDATE = "candidate"  #: passed its gates, loads nowhere
     TRIAL = "trial"  #: loads in its author's own project
-    ACTIVE = "active"  #: a person approved it
+    ACTIVE = "active"  #: a person approved it, or its numbers did where the policy lets them
     RETIRED = "retired"
     REJECTED = "rejected"
 
@@ -22,7 +22,7 @@ TRANSITIONS: dict[SkillState, tuple[SkillState, ...]] = {
     SkillState.CANDIDATE: (SkillState.TRIAL, SkillState.ACTIVE, SkillState.REJECTED),
     SkillState.TRIAL: (SkillState.ACTIVE, SkillState.RETIRED, SkillState.REJECTED),
     SkillState.ACTIVE: (SkillState.RETIRED, SkillState.TRIAL),
-    SkillState.RETIRED: (SkillState.ACTIVE, SkillState.TRIAL),
+    SkillState.RETIRED: (SkillState.ACTIVE, SkillState.TRIAL, SkillState.REJECTED),
     SkillState.REJECTED: (SkillState.CANDIDATE, SkillState.TRIAL, SkillState.ACTIVE),
 }
 
@@ -61,3 +61,4 @@ class Finding:
     gate: str  #: `spec`, `grounding`, `secrets`, `duplicate`, `size`, …
     message: str  #: one sentence that a person can act on
     blocking: bool = True
+    line: int | None = None  #: of the body, or of the file beside it, from 1

@@ -67,8 +67,12 @@ def ungraded(workspace: Workspace, *, version: int) -> list[Any]:
 def replace(
     workspace: Workspace, session_id: str, *, graded: Sequence[Graded], graded_seq: int, version: int
 ) -> None:
-    """Store a session's episodes in place of what was stored of it before, under the reports on it."""
+    """Store a session's episodes in place of what was stored of it before, under the reports on it.
+
+    Where an outcome is another than before, the session is due to be distilled again.
+    """
     t = schema.episodes
+    before = _labels(workspace, session_id)
     workspace.execute(
         t.delete().where(t.c.workspace_id == workspace.workspace_id, t.c.session_id == session_id)
     )
@@ -87,6 +91,25 @@ def replace(
     ]
     bulk.append(workspace, t, rows)
     apply_reports(workspace, session_id)
+    if before and before != _labels(workspace, session_id):
+        _make_due(workspace, session_id)
+
+
+def _labels(workspace: Workspace, session_id: str) -> dict[str, tuple[str, bool]]:
+    """Give each episode's outcome, and whether it was concluded from the events."""
+    return {
+        row.episode_id: (row.score_label, row.evaluation_name == BY_SIGNALS)
+        for row in of_session(workspace, session_id)
+    }
+
+
+def _make_due(workspace: Workspace, session_id: str) -> None:
+    t = schema.sessions
+    workspace.execute(
+        t.update()
+        .where(t.c.workspace_id == workspace.workspace_id, t.c.session_id == session_id)
+        .values(mined_by=0)
+    )
 
 
 def of_session(workspace: Workspace, session_id: str) -> list[Any]:
@@ -126,8 +149,12 @@ def fingerprints(
 
 
 def report(workspace: Workspace, new: Report) -> str:
-    """Append a report and lay it over the episodes it is about; give its id."""
+    """Append a report and lay it over the episodes it is about; give its id.
+
+    Where that changes an outcome, the session is due to be distilled again, in the same transaction.
+    """
     t = schema.outcomes
+    before = _labels(workspace, new.session_id)
     here = sa.and_(t.c.workspace_id == workspace.workspace_id, t.c.session_id == new.session_id)
     number = (
         workspace.execute(sa.select(sa.func.coalesce(sa.func.max(t.c.number), 0)).where(here)).scalar_one()
@@ -151,6 +178,8 @@ def report(workspace: Workspace, new: Report) -> str:
         )
     )
     apply_reports(workspace, new.session_id)
+    if before != _labels(workspace, new.session_id):
+        _make_due(workspace, new.session_id)
     return outcome_id
 
 

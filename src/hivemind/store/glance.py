@@ -17,6 +17,8 @@ class Glance:
     transcripts: int = 0
     offers: int = 0  #: times that a skill was given to an agent
     problems: int = 0
+    flags: int = 0  #: of skills that a person should look at again
+    new_models: tuple[str, ...] = ()  #: why more is withheld with each, one line a model
     skills: dict[str, int] = field(default_factory=dict)  #: by state, those with any
     model_calls: int = 0  #: today's, of every workspace, as the cap counts them
     model_cost_usd: float = 0.0
@@ -35,6 +37,7 @@ def glance(path: Path, workspace_id: str) -> Glance:
                 for name, (table, query) in _COUNTS.items()
                 if _is_there(connection, table)
             }
+            new_models = _new_models(connection, workspace_id)
             states = connection.execute(_STATES, (workspace_id,)).fetchall()
             calls, cost, failure = _model_calls(connection, workspace_id)
         finally:
@@ -45,11 +48,22 @@ def glance(path: Path, workspace_id: str) -> Glance:
         ) from error
     return Glance(
         **numbers,
+        new_models=new_models,
         skills={state: int(number) for state, number in states},
         model_calls=calls,
         model_cost_usd=cost,
         model_failure=failure,
     )
+
+
+def _new_models(connection: sqlite3.Connection, workspace_id: str) -> tuple[str, ...]:
+    if not _is_there(connection, "holdouts"):
+        return ()
+    rows = connection.execute(
+        "SELECT DISTINCT reason FROM holdouts WHERE workspace_id = ? AND request_model != '' ORDER BY reason",
+        (workspace_id,),
+    )
+    return tuple(str(reason) for (reason,) in rows)
 
 
 def _is_there(connection: sqlite3.Connection, table: str) -> bool:
@@ -79,6 +93,7 @@ _COUNTS = {
     "events": ("events", "SELECT count(*) FROM events WHERE workspace_id = ?"),
     "transcripts": ("transcripts", "SELECT count(*) FROM transcripts WHERE workspace_id = ?"),
     "offers": ("offers", "SELECT count(*) FROM offers WHERE workspace_id = ? AND arm = 'given'"),
+    "flags": ("flags", "SELECT count(*) FROM flags WHERE workspace_id = ?"),
     "problems": ("problems", "SELECT count(*) FROM problems WHERE workspace_id = ?"),
 }
 _STATES = "SELECT state, count(*) FROM skills WHERE workspace_id = ? GROUP BY state ORDER BY state"

@@ -17,6 +17,8 @@ from hivemind.store.database import Workspace
 MAX_SHOWN_EVIDENCE = 24
 #: Where an occurrence's data keep its topic; the lesson takes the earliest occurrence's.
 _TOPIC = "topic"
+#: Where a lesson's data count the sessions that showed it and were deleted since: what was learnt stays.
+_DELETED = "deleted_sessions"
 
 
 def unmined(workspace: Workspace, *, miners_version: int) -> list[Any]:
@@ -31,6 +33,14 @@ def unmined(workspace: Workspace, *, miners_version: int) -> list[Any]:
             .order_by(t.c.ended_at, t.c.session_id)
         )
     )
+
+
+def is_any_due(workspace: Workspace, *, miners_version: int) -> bool:
+    """Say whether a session waits to be mined."""
+    t = schema.sessions
+    due = sa.or_(t.c.mined_seq < t.c.next_seq, t.c.mined_by != miners_version)
+    query = sa.select(t.c.session_id).where(t.c.workspace_id == workspace.workspace_id, due).limit(1)
+    return workspace.execute(query).first() is not None
 
 
 def replace_occurrences(workspace: Workspace, session: Any, *, occurrences: Sequence[Occurrence]) -> set[str]:
@@ -75,6 +85,21 @@ def replace_lessons(
         _put_lesson(workspace, lesson_id, project_id=project_id, occurrence=occurrence)
         _put_occurrence(workspace, lesson_id, session_id=session_id, occurrence=occurrence)
     return concerned
+
+
+def keep_what_was_learnt(workspace: Workspace, session_id: str) -> None:
+    """Have each lesson that a session shows go on counting it: the session is about to be deleted."""
+    t, o = schema.lessons, schema.occurrences
+    shown = sa.select(o.c.lesson_id).where(
+        o.c.workspace_id == workspace.workspace_id, o.c.session_id == session_id
+    )
+    here = sa.and_(t.c.workspace_id == workspace.workspace_id, t.c.lesson_id.in_(shown))
+    for row in workspace.execute(sa.select(t.c.lesson_id, t.c.data).where(here)).all():
+        workspace.execute(
+            t.update()
+            .where(t.c.workspace_id == workspace.workspace_id, t.c.lesson_id == row.lesson_id)
+            .values(data={**row.data, _DELETED: row.data.get(_DELETED, 0) + 1})
+        )
 
 
 def mark_mined(workspace: Workspace, mined: Sequence[Any], *, miners_version: int) -> None:
@@ -142,7 +167,8 @@ def _put_occurrence(workspace: Workspace, lesson_id: str, *, session_id: str, oc
 def refresh(workspace: Workspace, lesson_ids: Sequence[str]) -> set[str]:
     """Recount lessons from their occurrences, drop those that have none; give the projects concerned.
 
-    A lesson states what its earliest occurrence saw, so that more of the same changes no word of it.
+    A lesson states what its earliest occurrence saw, so that more of the same changes no word of it; where
+    sessions that showed it were deleted, it keeps the words and the support that it had from them.
     """
     t, o = schema.lessons, schema.occurrences
     projects: set[str] = set()
@@ -157,21 +183,21 @@ def refresh(workspace: Workspace, lesson_ids: Sequence[str]) -> set[str]:
             .where(o.c.workspace_id == workspace.workspace_id, o.c.lesson_id == lesson_id)
             .order_by(o.c.at, o.c.occurrence_id)
         ).all()
-        if not seen:
+        deleted = lesson.data.get(_DELETED, 0)
+        if not seen and not deleted:
             workspace.execute(t.delete().where(here))
             continue
-        workspace.execute(
-            t.update()
-            .where(here)
-            .values(
-                topic=seen[0].data.get(_TOPIC, lesson.topic),
-                data={name: value for name, value in seen[0].data.items() if name != _TOPIC},
-                sessions=len({s.session_id for s in seen}),
-                explicit=any(s.explicit for s in seen),
-                first_at=seen[0].at,
-                last_at=seen[-1].at,
-            )
-        )
+        values: dict[str, Any] = {
+            "sessions": len({s.session_id for s in seen}) + deleted,
+            "explicit": any(s.explicit for s in seen) or (bool(deleted) and lesson.explicit),
+        }
+        if seen:
+            values["last_at"] = seen[-1].at
+        if not deleted:
+            words = {name: value for name, value in seen[0].data.items() if name != _TOPIC}
+            topic = seen[0].data.get(_TOPIC, lesson.topic)
+            values |= {"topic": topic, "data": words, "first_at": seen[0].at}
+        workspace.execute(t.update().where(here).values(**values))
     return projects
 
 
@@ -205,7 +231,7 @@ def of_project(workspace: Workspace, project_id: str) -> list[Lesson]:
             kind=row.kind,
             key=row.key,
             topic=row.topic,
-            data=row.data,
+            data={name: value for name, value in row.data.items() if name != _DELETED},
             sessions=row.sessions,
             occurrences=len(counted[row.lesson_id]),
             explicit=row.explicit,
@@ -214,6 +240,19 @@ def of_project(workspace: Workspace, project_id: str) -> list[Lesson]:
         )
         for row in rows
     ]
+
+
+def shown_in(workspace: Workspace, lesson_ids: Sequence[str]) -> list[tuple[str, str]]:
+    """Give the kind of each lesson with each session that shows it."""
+    t, o = schema.lessons, schema.occurrences
+    rows = workspace.execute(
+        sa.select(t.c.kind, o.c.session_id)
+        .distinct()
+        .join(o, sa.and_(o.c.workspace_id == t.c.workspace_id, o.c.lesson_id == t.c.lesson_id))
+        .where(t.c.workspace_id == workspace.workspace_id, t.c.lesson_id.in_(lesson_ids))
+        .order_by(t.c.kind, o.c.session_id)
+    )
+    return [(row.kind, row.session_id) for row in rows]
 
 
 def forget_mined(workspace: Workspace) -> None:

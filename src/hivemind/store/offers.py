@@ -25,6 +25,18 @@ def offer_key(offer: Offer) -> str:
     return "x" + hashlib.blake2b(seed.encode("utf-8", "replace"), digest_size=12).hexdigest()
 
 
+def decided(workspace: Workspace, session_id: str, *, channel: str) -> dict[str, tuple[str, float]]:
+    """Give what became of each skill that a channel offered to a session, the latest, with its share."""
+    t = schema.offers
+    rows = workspace.execute(
+        sa.select(t.c.skill_id, t.c.arm, t.c.share)
+        .where(t.c.workspace_id == workspace.workspace_id, t.c.session_id == session_id)
+        .where(t.c.channel == channel)
+        .order_by(t.c.at, sa.literal_column("rowid"))
+    )
+    return {row.skill_id: (row.arm, row.share) for row in rows}
+
+
 def shown_to(workspace: Workspace, session_id: str, *, channel: str) -> frozenset[str]:
     """Give the ids of the skills that a session was given through a channel."""
     t = schema.offers

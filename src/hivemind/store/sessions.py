@@ -10,9 +10,9 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
 from hivemind.domain.events import Event, EventKind, ResultStatus, SessionFacts, event_id
-from hivemind.domain.projects import project_id
+from hivemind.domain.projects import main_folder, project_id
 from hivemind.errors import HivemindError
-from hivemind.store import bulk, schema, search
+from hivemind.store import bulk, lessons, schema, search
 from hivemind.store.database import Workspace
 
 #: Bound parameters of one statement; SQLite before 3.32 allows 999.
@@ -63,7 +63,7 @@ def append(
     if project is not None:
         project = known_project(workspace, project)
         _adopt_sessions(workspace, project)
-        _put_project(workspace, project)
+        put_project(workspace, project)
     row = _put_session(workspace, facts, project=project)
     keyed = _keyed(events, facts.session_id)
     known = _known(workspace, list(keyed))
@@ -88,34 +88,46 @@ def _keyed(events: Sequence[RedactedEvent], session_id: str) -> dict[str, Redact
 
 
 def known_project(workspace: Workspace, project: ProjectFacts) -> ProjectFacts:
-    """Give a folder's project under the remote that an earlier session in the same folder knew."""
-    p = schema.projects
+    """Give a folder's project as other sessions in the same folder, or another worktree, know it."""
     if project.remote or not project.root:
         return project
-    row = workspace.execute(
-        sa.select(p)
-        .where(p.c.workspace_id == workspace.workspace_id, p.c.root == project.root, p.c.remote != "")
-        .order_by(p.c.project_id)
-    ).first()
+    s, p = schema.sessions, schema.projects
+    rows = workspace.execute(
+        sa.select(p.c.project_id, p.c.name, p.c.remote, p.c.root, sa.func.coalesce(s.c.cwd, "").label("cwd"))
+        .distinct()
+        .outerjoin(s, sa.and_(s.c.workspace_id == p.c.workspace_id, s.c.project_id == p.c.project_id))
+        .where(p.c.workspace_id == workspace.workspace_id, p.c.project_id != project.project_id)
+    )
+    folder = main_folder(project.root)
+    found = [
+        row
+        for row in rows
+        if main_folder(row.cwd) == folder or (row.remote and main_folder(row.root) == folder)
+    ]
+    row = min(found, key=lambda r: (not r.remote, r.root != project.root, r.project_id), default=None)
     if row is None:
         return project
-    return ProjectFacts(project_id=row.project_id, name=row.name, remote=row.remote, root=row.root)
+    return ProjectFacts(project_id=row.project_id, name=row.name, remote=row.remote, root=project.root)
 
 
 def _adopt_sessions(workspace: Workspace, project: ProjectFacts) -> None:
     """Move the sessions of a folder whose remote was not known yet, to be mined again under it."""
-    if not (project.root and project.remote):
-        return
+    if project.root and project.remote:
+        move(workspace, project_id(remote="", root=project.root), to=project)
+
+
+def move(workspace: Workspace, moved: str, *, to: ProjectFacts) -> None:
+    """Give a project's sessions to another project, to be mined again there."""
     s = schema.sessions
     workspace.execute(
         s.update()
-        .where(s.c.workspace_id == workspace.workspace_id)
-        .where(s.c.project_id == project_id(remote="", root=project.root))
-        .values(project_id=project.project_id, git_remote=project.remote, mined_by=0)
+        .where(s.c.workspace_id == workspace.workspace_id, s.c.project_id == moved)
+        .values(project_id=to.project_id, git_remote=to.remote, mined_by=0)
     )
 
 
-def _put_project(workspace: Workspace, project: ProjectFacts) -> None:
+def put_project(workspace: Workspace, project: ProjectFacts) -> None:
+    """Store a project, or what is now known of it."""
     statement = insert(schema.projects).values(
         workspace_id=workspace.workspace_id,
         project_id=project.project_id,
@@ -439,6 +451,7 @@ def prune(workspace: Workspace, session_ids: Sequence[str]) -> int:
     """Delete sessions with their events, search entries and mined occurrences; give the number of events."""
     deleted = 0
     for session_id in session_ids:
+        lessons.keep_what_was_learnt(workspace, session_id)
         rows = events_of(workspace, session_id)
         search.forget_events(workspace, [(r.event_id, indexed_text(r.text, r.data)) for r in rows])
         for table in (
