@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from hivemind.capture import boundary
+
 #: Variables that say where a person's files are or change what Hivemind or an agent does.
 _OF_THE_PERSON = (
     *("HIVEMIND_", "XDG_", "CLAUDE", "ANTHROPIC_", "CODEX_", "CURSOR_", "GIT_"),
@@ -46,6 +48,13 @@ def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(home / ".config"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(home / ".cache"))
     monkeypatch.setenv("HIVEMIND_HOME", str(tmp_path / "hivemind"))
+
+
+@pytest.fixture(autouse=True)
+def _no_rules_of_another() -> Iterator[None]:
+    """Forget the rules of secrets that a test's own command used."""
+    yield
+    boundary.use_rules_of(None)
 
 
 @pytest.fixture(autouse=True)

@@ -40,10 +40,21 @@ SETTINGS = (
         key="capture.exclude", default=[], help="folders (or glob patterns) whose sessions are never stored"
     ),
     Setting(
+        key="capture.exclude_remotes",
+        default=[],
+        help="repositories (or glob patterns, as github.com/acme/*) whose sessions are never stored",
+    ),
+    Setting(
         key="publish.policy",
         default="auto",
         choices=("auto", "review"),
-        help="auto: a skill that passes its gates loads in its own project; review: nothing loads unapproved",
+        help="of skills of one project; auto: one with enough evidence loads there; review: you approve each",
+    ),
+    Setting(
+        key="share.policy",
+        default="review",
+        choices=("review", "auto"),
+        help="of skills that go further: every project and the team; the same two",
     ),
     Setting(
         key="publish.max_per_project",
@@ -123,7 +134,9 @@ class Settings:
 
     capture_enabled: bool = True
     capture_exclude: tuple[str, ...] = ()
+    capture_exclude_remotes: tuple[str, ...] = ()
     publish_policy: str = "auto"
+    share_policy: str = "review"
     publish_max_per_project: int = 12
     inject_enabled: bool = True
     inject_max_skills: int = 3
@@ -140,11 +153,29 @@ class Settings:
     model_timeout_s: int = 120
     worker_idle_s: int = 900
 
+    @property
+    def holdout(self) -> tuple[bool, int, int, int]:
+        """Give what is withheld: whether at all; percentages on trial, when active, and of a new model."""
+        return (
+            self.holdout_enabled,
+            self.holdout_trial_percent,
+            self.holdout_active_percent,
+            self.holdout_new_model_percent,
+        )
+
     def excludes(self, folder: str) -> bool:
         """Say whether sessions in a folder are kept out of the store."""
         for pattern in self.capture_exclude:
             wanted = os.path.expanduser(pattern).rstrip("/")  # noqa: PTH111 - a pattern is no path
             if (folder + "/").startswith(wanted + "/") or fnmatch.fnmatchcase(folder + "/", wanted + "/*"):
+                return True
+        return False
+
+    def excludes_remote(self, remote: str) -> bool:
+        """Say whether sessions of a repository are kept out of the store; `remote` is host/owner/name."""
+        for pattern in self.capture_exclude_remotes:
+            wanted = pattern.lower().rpartition("://")[2].strip("/").removesuffix(".git")
+            if remote and fnmatch.fnmatchcase(remote.lower() + "/", wanted + "/*"):
                 return True
         return False
 

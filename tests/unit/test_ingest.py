@@ -36,6 +36,7 @@ from hivemind.agents import transcript_file
 from hivemind.agents.claude import agent
 from hivemind.agents.registry import agents
 from hivemind.capture import ingest
+from hivemind.config import Settings
 from hivemind.errors import HivemindError
 from hivemind.store.database import Database, open_database
 
@@ -495,19 +496,16 @@ def test_a_session_stays_in_the_project_that_it_began_in(
 
 def test_excluded_folders_are_kept_out(database: Database, transcript: Path) -> None:
     """A session that began in an excluded folder is refused; of others, what was done there is left out."""
-
-    def excludes(cwd: str) -> bool:
-        return cwd.startswith("/secret")
-
+    excluding = Settings(capture_exclude=("/secret",))
     transcript.write_bytes(lines(prompt("one", cwd="/secret/a"), prompt("two", cwd="/open")))
     with pytest.raises(HivemindError) as error:
-        store(database, transcript, excludes=excludes)
+        store(database, transcript, excluding=excluding)
     assert error.value.slug == "capture-excluded"
     assert texts(database) == []
     transcript.write_bytes(
         lines(prompt("three", cwd="/open"), prompt("four", cwd="/secret/a"), prompt("five", cwd="/open"))
     )
-    store(database, transcript, excludes=excludes)
+    store(database, transcript, excluding=excluding)
     assert texts(database) == ["three", "five"]
 
 

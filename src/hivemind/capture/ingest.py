@@ -3,7 +3,7 @@
 import math
 import os
 from binascii import crc32
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -11,13 +11,14 @@ from typing import Any
 
 from hivemind.agents.base import Agent, ReaderState, Transcript
 from hivemind.agents.transcript_file import decode
+from hivemind.capture import exclusion
 from hivemind.capture.git import project_of
 from hivemind.capture.redaction import Redactor
 from hivemind.domain.events import Event, EventKind, ResultStatus, SessionFacts, session_key
 from hivemind.domain.text import storable
 from hivemind.errors import HivemindError
 from hivemind.store import sessions
-from hivemind.store.database import Database
+from hivemind.store.database import Database, Workspace
 
 #: A transaction's share of a transcript: small enough that others wait milliseconds, large enough to be fast.
 BATCH_EVENTS = 2_000
@@ -74,21 +75,22 @@ def ingest(
     workspace_id: str,
     redactor: Redactor,
     final: bool = False,
-    excludes: Callable[[str], bool] | None = None,
+    excluding: exclusion.Rules | None = None,
     skips: Callable[[str], bool] | None = None,
 ) -> Ingested:
     """Store what a transcript holds beyond the last read.
 
     `final` says that nobody is writing the file: a last line without its newline is then counted, too.
-    `excludes` says which working directories are kept out: a session that began in one is refused, and of any
-    other session what was done in one is left out. `skips` says which sessions, by their agent's own id, were
+    `excluding` says which folders and repositories are kept out: a session that began in one is refused, and
+    of any other session what was done in one is left out. Where a session turns out to be of such a
+    repository, what was stored of it is deleted. `skips` says which sessions, by their agent's own id, were
     run with capture off and are refused.
     Raises OSError where the file cannot be read, and HivemindError where the session is refused.
     """
     done = Ingested(path=_key(path), agent=agent.name)
     for turn in range(MAX_TURNS):
         state = ReaderState()
-        reader = _Reader(agent, state=state, redactor=redactor, excludes=excludes, skips=skips, final=final)
+        reader = _Reader(agent, state=state, redactor=redactor, excluding=excluding, skips=skips, final=final)
         try:
             with agent.open_transcript(path) as file:
                 _ingest(database, file, reader=reader, workspace_id=workspace_id, done=done)
@@ -109,9 +111,17 @@ def _ingest(
 ) -> None:
     with database.read(workspace_id) as workspace:
         held = sessions.position(workspace, done.path)
+        remote = _remote(held.reader_state or {}) if held else ""
+        denied = held is not None and reader.denies(workspace, held.session_id, remote=remote)
+        # Of a session that was deleted, it is asked again where it is.
+        reader.began = held is not None and bool(sessions.cwd_of(workspace, held.session_id))
+    if held is not None and denied:
+        with database.write(workspace_id) as workspace:
+            sessions.prune(workspace, [held.session_id])
+        raise _excluded(f"session {held.session_id!r}")
     at = _start(held, file=file, done=done)
     reader.state.values = dict(at.reader_state or {})
-    reader.began = at.offset_bytes > 0
+    reader.began = reader.began and at.offset_bytes > 0
     done.session_id = at.session_id
     for batch in reader.batches(file, start=at.offset_bytes):
         at = held = _store(
@@ -141,11 +151,12 @@ class _Reader:
     agent: Agent
     state: ReaderState
     redactor: Redactor
-    excludes: Callable[[str], bool] | None
+    excluding: exclusion.Rules | None
     skips: Callable[[str], bool] | None
     final: bool
     began: bool = False  #: the session's first folder is known, and none that is excluded
     facts: tuple[SessionFacts, SessionFacts] | None = None  #: the last line's, as they came and cleaned
+    left_out: dict[str, bool] = field(default_factory=dict)  #: folders, and whether they are kept out
 
     def batches(self, file: Transcript, *, start: int) -> Iterator[_Batch]:
         """Yield what is to be stored together."""
@@ -193,11 +204,31 @@ class _Reader:
             raise HivemindError("capture-excluded", f"session {session_id[:80]!r} was run with capture off")
 
     def _leaves_out(self, cwd: str) -> bool:
-        excluded = self.excludes is not None and self.excludes(cwd)
-        if excluded and not self.began:
-            raise HivemindError("capture-excluded", f"{cwd} is kept out of the store by capture.exclude")
+        if self.excluding is None:
+            return False
+        if cwd not in self.left_out:
+            self.left_out[cwd] = exclusion.leaves_out(self.excluding, cwd)
+        if self.left_out[cwd] and not self.began:
+            raise _excluded(cwd)
         self.began = True
-        return excluded
+        return self.left_out[cwd]
+
+    def denies(self, workspace: Workspace, session_id: str, *, cwd: str = "", remote: str = "") -> bool:
+        """Say whether a session is of a repository that is kept out, as far as is known by now."""
+        if self.excluding is None or not self.excluding.capture_exclude_remotes:
+            return False
+        began_in = sessions.cwd_of(workspace, session_id) or cwd
+        project = project_of(began_in, remote=remote or _remote(self.state.values))
+        known = sessions.known_project(workspace, project).remote if project else ""
+        return self.excluding.excludes_remote(known)
+
+
+def _excluded(what: str) -> HivemindError:
+    return HivemindError(
+        "capture-excluded",
+        f"{what} is kept out of the store by capture.exclude or capture.exclude_remotes",
+        hint="`hivemind config` shows both",
+    )
 
 
 def _clean(facts: SessionFacts) -> SessionFacts:
@@ -301,16 +332,22 @@ def _store(
         reader_state=reader.state.values,
         problem=done.problem,
     )
-    stored = sessions.Appended()
+    stored, denied = sessions.Appended(), False
     with database.write(workspace_id) as workspace:
         sessions.put_position(workspace, new, was=held)
-        if session_id and (batch.events or batch.facts):
+        cwd = batch.facts.cwd if batch.facts else ""
+        denied = bool(session_id) and reader.denies(workspace, session_id, cwd=cwd)
+        if denied:  # its remote became known only now
+            sessions.prune(workspace, [session_id])
+        elif session_id and (batch.events or batch.facts):
             facts = batch.facts or SessionFacts(session_id=session_id, agent=at.agent)
             facts = replace(facts, session_id=session_id)
             # The folder that the session began in names its project, wherever the agent has gone since.
             began_in = sessions.cwd_of(workspace, session_id) or facts.cwd
-            project = project_of(began_in, remote=_remote(reader.state))
+            project = project_of(began_in, remote=_remote(reader.state.values))
             stored = sessions.append(workspace, facts, events=batch.events, project=project)
+    if denied:
+        raise _excluded(f"session {session_id!r}")
     done.events += stored.events
     done.redactions += stored.redactions
     done.session_id = session_id
@@ -318,8 +355,8 @@ def _store(
     return new
 
 
-def _remote(state: ReaderState) -> str:
-    remote = state.values.get("remote")
+def _remote(values: Mapping[str, Any]) -> str:
+    remote = values.get("remote")
     return remote if isinstance(remote, str) else ""
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from hivemind import config
-from hivemind.capture import layout
+from hivemind.capture import boundary, layout
 from hivemind.cli.text import laid_out, printable, wrapped
 from hivemind.errors import HivemindError
 
@@ -33,7 +33,9 @@ class App:
     @cached_property
     def environment(self) -> config.Environment:
         """Give what the environment decides."""
-        return config.environment(dict(os.environ))
+        found = config.environment(dict(os.environ))
+        boundary.use_rules_of(found.data)
+        return found
 
     @cached_property
     def settings(self) -> config.Settings:

@@ -9,7 +9,7 @@ import click
 
 from hivemind.agents.base import Agent
 from hivemind.agents.registry import agents
-from hivemind.capture import ingest, layout
+from hivemind.capture import boundary, ingest, layout
 from hivemind.cli.app import App, emit, json_option, pass_app
 from hivemind.cli.text import bytes_text, count
 from hivemind.errors import HivemindError
@@ -81,11 +81,9 @@ def store(
     """Ingest transcripts with a progress bar; give what each gave, and what was refused and why."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from hivemind.capture.redaction import Redactor
-    from hivemind.capture.redaction.user_rules import user_rules
     from hivemind.store import sessions
 
-    redactor = Redactor(extra_rules=user_rules(app.data))
+    redactor = boundary.redactor()
     done: list[dict[str, Any]] = []
     refused: list[dict[str, Any]] = []
     skipped = Path(layout.skipped_dir(str(app.data)))
@@ -112,7 +110,7 @@ def store(
                     workspace_id=app.workspace_id,
                     redactor=redactor,
                     final=folder_is_archive(app, path),
-                    excludes=app.settings.excludes,
+                    excluding=app.settings,
                     skips=lambda session_id: (skipped / layout.session_file(session_id)).exists(),
                 )
                 values = asdict(result)

@@ -1,7 +1,6 @@
 """`skills check`: run the gates on files that anyone may have written, for a person or for CI."""
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
     from hivemind.domain.skills import Finding
     from hivemind.library.skill_folders import Problem
 
-_LINE = re.compile(r"Line (\d+) of (?:the (body)|the (?!file )([a-z-]+)|(?:.+?)) (?=[a-z])")
 _SEVERITY = {True: "refuse", False: "warn"}
 
 
@@ -41,6 +39,7 @@ def check(app: App, *, path: str, strict: bool, as_json: bool) -> None:
 
     Exits 1 where one is refused.
     """
+    _ = app.environment  # whose rules of secrets count, too
     results = _results(Path(path))
     refused = {file: any(row.severity == "refuse" for row in rows) for file, rows in results.items()}
     if as_json:
@@ -74,7 +73,7 @@ def _results(path: Path) -> dict[str, list[_Row]]:
 
 def _judged(file: Path) -> Iterator[_Row]:
     """Judge a SKILL.md; one that cannot be parsed is refused for that, and its text judged all the same."""
-    from hivemind.library import document, gates, skill_folders
+    from hivemind.library import document, gates, lenient, skill_folders
 
     data = skill_folders.read(file)
     if isinstance(data, skill_folders.Problem):
@@ -86,55 +85,41 @@ def _judged(file: Path) -> Iterator[_Row]:
         yield _Row(severity="refuse", file=file.name, line=None, gate="spec", message="it is not UTF-8 text")
         return
     try:
-        read = document.inspect(text)
+        read = lenient.read(text, folder=file.parent.name)
     except HivemindError as error:
         yield _Row(severity="refuse", file=file.name, line=None, gate="spec", message=str(error))
         if len(text) <= document.MAX_CHARACTERS:
-            yield from _rows(gates.check_text(text, where="the file"), file=file.name)
+            for finding in gates.check_text(text, where="the file"):
+                yield _row(finding, file=file.name, line=finding.line)
         return
-    context = gates.GateContext(person_authored=True, unknown_keys=read.unknown_keys)
+    skill = read.parsed.document
+    context = gates.GateContext(person_authored=True, unknown_keys=read.parsed.unknown_keys)
     # Without the sessions that a skill was learnt from there is nothing to ground it in.
-    found = [finding for finding in gates.check(read.document, context) if finding.gate != "grounding"]
-    newlines = text.count("\n") - read.document.body.count("\n")
-    yield from _rows(found, file=file.name, before_body=newlines - text.endswith("\n"))
+    found = [finding for finding in gates.check(skill, context) if finding.gate != "grounding"]
+    before_body = text.count("\n") - skill.body.count("\n") - text.endswith("\n")
+    for finding in (*read.notes, *found):
+        line = finding.line + before_body if finding.line else None
+        yield _row(finding, file=file.name, line=line)
 
 
 def _beside(file: Path) -> Iterator[_Row]:
     from hivemind.library import gates, skill_folders
-    from hivemind.library.gates import injection
-    from hivemind.library.gates.injection.signals import Role
 
     texts, problems = skill_folders.bundled(file.parent)
-    reads, sends = [], []
-    for path, text in texts:
-        where = str(path.relative_to(file.parent))
-        yield from _rows(gates.check_text(text, where=where), file=where)
-        parts = (
-            injection.parts(text)
-            if path.suffix in {".py", ".sh", ".js", ".ts", ".rb", ".ps1"}
-            else frozenset()
-        )
-        reads += [where] if Role.SOURCE in parts else []
-        sends += [where] if Role.SINK in parts else []
-    if reads and sends and reads != sends:
-        message = f"{reads[0]} reads credentials and {sends[0]} sends data to another machine."
-        yield _Row(severity="warn", file=reads[0], line=None, gate="injection", message=message)
+    named = ((str(path.relative_to(file.parent)), text) for path, text in texts)
+    for where, finding in gates.check_beside(named):
+        yield _row(finding, file=where, line=finding.line)
     yield from map(_problem, problems)
 
 
-def _rows(found: "Sequence[Finding]", *, file: str, before_body: int = 0) -> Iterator[_Row]:
-    for finding in found:
-        place = _LINE.match(finding.message)
-        line = None
-        if place and not place.group(3):
-            line = int(place.group(1)) + (before_body if place.group(2) else 0)
-        yield _Row(
-            severity=_SEVERITY[finding.blocking],
-            file=file,
-            line=line,
-            gate=finding.gate,
-            message=finding.message,
-        )
+def _row(finding: "Finding", *, file: str, line: int | None) -> _Row:
+    return _Row(
+        severity=_SEVERITY[finding.blocking],
+        file=file,
+        line=line,
+        gate=finding.gate,
+        message=finding.message,
+    )
 
 
 def _problem(problem: "Problem") -> _Row:

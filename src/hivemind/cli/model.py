@@ -163,7 +163,7 @@ def bill_lines(bill: dict[str, Any]) -> list[str]:
 
 
 def _ledger(app: App, database: "Database") -> "Ledger":
-    from hivemind.capture.redaction import Redactor
+    from hivemind.capture import boundary
     from hivemind.llm import choose
     from hivemind.llm.ledger import Ledger
 
@@ -179,7 +179,7 @@ def _ledger(app: App, database: "Database") -> "Ledger":
         app.workspace_id,
         model=chosen.model,
         cap=choose.cap(app.settings),
-        redactor=Redactor(),
+        redactor=boundary.redactor(),
     )
 
 

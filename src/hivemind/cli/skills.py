@@ -8,6 +8,7 @@ import click
 
 from hivemind.cli.app import App, OrderedGroup, emit, json_option, pass_app
 from hivemind.cli.check import check
+from hivemind.cli.import_skills import import_skills
 from hivemind.cli.text import ago, count, one_line
 from hivemind.domain.skills import SkillState
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from hivemind.domain.skills import Finding
     from hivemind.store import skills as store
-    from hivemind.store.database import Workspace
+    from hivemind.store.database import Database, Workspace
 
 #: From this width on, in characters, a table shows descriptions.
 WIDE = 140
@@ -78,7 +79,7 @@ def show(app: App, *, name: str, version: int | None, raw: bool, as_json: bool) 
     from hivemind.store import skills as store
 
     with app.database() as database, database.read(app.workspace_id) as workspace:
-        skill = _find(workspace, name)
+        skill = find(workspace, name)
         shown = store.version_of(workspace, skill.skill_id, version=version or skill.version)
         cited = store.evidence_of(workspace, shown.lesson_ids)
         decisions = store.decisions(workspace, skill.skill_id)
@@ -112,8 +113,29 @@ def show(app: App, *, name: str, version: int | None, raw: bool, as_json: bool) 
     for d in decisions:
         moved = f"{d.from_state.value if d.from_state else 'new'} → {d.to_state.value}"
         if d.from_state is d.to_state:
-            moved = f"version {d.from_version} → {d.to_version}"
+            kept = d.from_version == d.to_version
+            moved = "looked at, kept" if kept else f"version {d.from_version} → {d.to_version}"
         app.say(f"{d.number}. {d.at:%Y-%m-%d %H:%M} {d.actor}: {moved}. {d.reason}")
+    if shown.version > 1:
+        app.note(f"What changed since version {shown.version - 1}: hivemind skills diff {name}")
+
+
+@skills.command()
+@click.argument("name")
+@click.option("--version", type=click.IntRange(1), help="This version; else the current one.")
+@click.option("--against", type=click.IntRange(1), help="The version to compare with; else the one before.")
+@json_option
+@pass_app
+def diff(app: App, *, name: str, version: int | None, against: int | None, as_json: bool) -> None:
+    """Show what changed between two versions.
+
+    Says of each item that came what kind of lesson it rests on, and which sessions show that.
+    """
+    from hivemind.cli.skills_diff import show_diff
+
+    with app.database() as database, database.read(app.workspace_id) as workspace:
+        skill = find(workspace, name)
+        show_diff(app, workspace, skill, version=version, against=against, as_json=as_json)
 
 
 def print_evidence(app: App, cited: "list[store.Cited]", *, limit: int = 12) -> None:
@@ -136,46 +158,55 @@ def print_evidence(app: App, cited: "list[store.Cited]", *, limit: int = 12) -> 
 def edit(app: App, *, name: str) -> None:
     """Edit a skill in $EDITOR.
 
-    What passes the gates becomes its next version, which Hivemind leaves alone from then on.
+    What passes the gates becomes its next version. While it is on trial Hivemind may add and remove lines of
+    its own in it, never yours, and none that you took out.
     """
-    from hivemind.library import document, gates, lifecycle
-
     with app.database() as database:
         with database.read(app.workspace_id) as workspace:
-            skill = _find(workspace, name)
-            before = document.render(_current(workspace, skill).document)
-        after = click.edit(before, extension=".md")
-        if after is None or after == before:
+            skill = find(workspace, name)
+        new = edit_skill(app, database, skill)
+        if new is None:
             app.say(f"{skill.name} is unchanged")
             return
-        with database.write(app.workspace_id) as workspace:
-            held = _current(workspace, skill)
-            parsed = document.parse(after)
-            context = lifecycle.context_for(
-                workspace,
-                project_id=skill.project_id,
-                lesson_ids=held.lesson_ids,
-                skill_id=skill.skill_id,
-                person_authored=True,
-            )
-            findings = gates.check(parsed, context)
-            _tell(app, findings)
-            if gates.blocking(findings):
-                kept = app.data / f"refused-{skill.skill_id}.md"
-                kept.write_text(after, encoding="utf-8")
-                app.note(f"your text is kept in {kept}")
-            new = lifecycle.add_version(
-                workspace,
-                skill.skill_id,
-                parsed,
-                origin="person",
-                actor=app.person(),
-                author=app.person().partition(":")[2],
-                findings=findings,
-                reason="edited",
-            )
         app.publish(database)
     app.say(f"{new.name} is now version {new.version}, {new.state.value}")
+
+
+def edit_skill(app: App, database: "Database", skill: "store.Skill") -> "store.Skill | None":
+    """Let a person edit a skill in $EDITOR; give it with its new version, None where nothing changed."""
+    from hivemind.library import document, gates, lifecycle
+
+    with database.read(app.workspace_id) as workspace:
+        before = document.render(_current(workspace, skill).document)
+    after = click.edit(before, extension=".md")
+    if after is None or after == before:
+        return None
+    with database.write(app.workspace_id) as workspace:
+        held = _current(workspace, skill)
+        parsed = document.parse(after)
+        context = lifecycle.context_for(
+            workspace,
+            project_id=skill.project_id,
+            lesson_ids=held.lesson_ids,
+            skill_id=skill.skill_id,
+            person_authored=True,
+        )
+        findings = gates.check(parsed, context)
+        _tell(app, findings)
+        if gates.blocking(findings):
+            kept = app.data / f"refused-{skill.skill_id}.md"
+            kept.write_text(after, encoding="utf-8")
+            app.note(f"your text is kept in {kept}")
+        return lifecycle.add_version(
+            workspace,
+            skill.skill_id,
+            parsed,
+            origin="person",
+            actor=app.person(),
+            author=app.person().partition(":")[2],
+            findings=findings,
+            reason="edited",
+        )
 
 
 def _tell(app: App, findings: "Iterable[Finding]") -> None:
@@ -194,7 +225,7 @@ def _decision(verb: str, to_state: SkillState, help_text: str) -> None:
 
         with app.database() as database:
             with database.write(app.workspace_id) as workspace:
-                skill = _find(workspace, name)
+                skill = find(workspace, name)
                 new = lifecycle.decide(workspace, skill.skill_id, to_state, actor=app.person(), reason=reason)
             app.publish(database)
         _said(app, new, as_json=as_json)
@@ -215,16 +246,18 @@ def undo(app: App, *, name: str, as_json: bool) -> None:
 
     with app.database() as database:
         with database.write(app.workspace_id) as workspace:
-            skill = _find(workspace, name)
+            skill = find(workspace, name)
             new = lifecycle.undo(workspace, skill.skill_id, actor=app.person())
         app.publish(database)
     _said(app, new, as_json=as_json)
 
 
 skills.add_command(check)
+skills.add_command(import_skills)
 
 
-def _find(workspace: "Workspace", name: str) -> "store.Skill":
+def find(workspace: "Workspace", name: str) -> "store.Skill":
+    """Give a skill by name or id, of the project in this folder where several have the name."""
     from hivemind.capture.git import project_of
     from hivemind.store import skills as store
 

@@ -16,13 +16,14 @@ MAX_CHARACTERS = 1_048_576
 MAX_FRONTMATTER_CHARACTERS = 32_768
 #: Deepest nesting of YAML: a list in a map in the frontmatter.
 _MAX_DEPTH = 4
-_KEYS = ("name", "description", "license", "compatibility", "allowed-tools", "metadata")
+#: The keys of the specification.
+KEYS = ("name", "description", "license", "compatibility", "allowed-tools", "metadata")
 #: A value that means the same string in every YAML reader without quotes.
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_ ,.;()/'+-]*(?<! )")
 _RESERVED = frozenset({"true", "false", "yes", "no", "on", "off", "y", "n", "null"})
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 
-_Node: TypeAlias = "str | list[_Node] | dict[str, _Node]"
+Node: TypeAlias = "str | list[Node] | dict[str, Node]"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,8 +45,8 @@ def parse(text: str) -> SkillDocument:
 
 def inspect(text: str) -> Parsed:
     """Parse a SKILL.md as `parse` does, and say which keys were left out."""
-    frontmatter, body = _split(text)
-    fields = _mapping(frontmatter)
+    frontmatter, body = split(text)
+    fields = mapping(frontmatter)
     document = SkillDocument(
         name=_required(fields, "name"),
         description=_required(fields, "description"),
@@ -55,7 +56,7 @@ def inspect(text: str) -> Parsed:
         allowed_tools=_allowed_tools(fields),
         metadata=_metadata(fields),
     )
-    return Parsed(document=document, unknown_keys=tuple(key for key in fields if key not in _KEYS))
+    return Parsed(document=document, unknown_keys=tuple(key for key in fields if key not in KEYS))
 
 
 def render(document: SkillDocument) -> str:
@@ -79,7 +80,8 @@ def content_hash(document: SkillDocument) -> str:
     return hashlib.sha256(json.dumps(fields, sort_keys=True).encode("ascii")).hexdigest()
 
 
-def _split(text: str) -> tuple[str, str]:
+def split(text: str) -> tuple[str, str]:
+    """Give the frontmatter and the body of a file; raise HivemindError where it has none."""
     if len(text) > MAX_CHARACTERS:
         raise _refused(f"it has {len(text):,} characters", hint=f"keep it below {MAX_CHARACTERS:,}")
     try:
@@ -104,7 +106,8 @@ def _split(text: str) -> tuple[str, str]:
     return rest[: closing.start()], rest[closing.end() :].removeprefix("\n").removesuffix("\n")
 
 
-def _mapping(frontmatter: str) -> dict[str, _Node]:
+def mapping(frontmatter: str, *, max_depth: int = _MAX_DEPTH) -> dict[str, Node]:
+    """Parse frontmatter, every scalar as it was written; raise HivemindError where it is not plain YAML."""
     # 60 ms to import, and rendering needs none of it.
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
@@ -118,7 +121,7 @@ def _mapping(frontmatter: str) -> dict[str, _Node]:
             raise _refused("its frontmatter has YAML directives", hint="remove the lines that begin with `%`")
         if not isinstance(first, MappingStartEvent):
             raise _refused("its frontmatter is not a map", hint="write lines such as `name: my-skill`")
-        node = _node(first, events, depth=1)
+        node = _node(first, events, left=max_depth)
         next(events)  # the document's end
         if not isinstance(next(events), StreamEndEvent):
             raise _refused("its frontmatter holds several YAML documents", hint="keep one")
@@ -130,29 +133,29 @@ def _mapping(frontmatter: str) -> dict[str, _Node]:
     return node
 
 
-def _node(event: Any, events: Iterator[Any], *, depth: int) -> _Node:
+def _node(event: Any, events: Iterator[Any], *, left: int) -> Node:
     from ruamel.yaml.events import AliasEvent, MappingStartEvent, NodeEvent, ScalarEvent, SequenceStartEvent
 
     if isinstance(event, AliasEvent) or (isinstance(event, NodeEvent) and event.anchor):
         raise _refused("its frontmatter uses a YAML anchor or alias", hint="write the value out")
     if getattr(event, "tag", None) is not None:
         raise _refused("its frontmatter uses a YAML tag", hint="remove what begins with `!`")
-    if depth > _MAX_DEPTH:
-        raise _refused(f"its frontmatter is nested more than {_MAX_DEPTH} deep", hint="use plain strings")
+    if left < 1:
+        raise _refused("its frontmatter is nested too deeply", hint="use plain strings")
     if isinstance(event, ScalarEvent):
         event.value.encode()  # an escape can make half a surrogate pair, which no file can hold
         return str(event.value)
     if isinstance(event, SequenceStartEvent):
-        return [_node(item, events, depth=depth + 1) for item in _until_end(events)]
+        return [_node(item, events, left=left - 1) for item in _until_end(events)]
     assert isinstance(event, MappingStartEvent)  # noqa: S101 - the only kind left
-    found: dict[str, _Node] = {}
+    found: dict[str, Node] = {}
     for item in _until_end(events):
-        key = _node(item, events, depth=depth + 1)
+        key = _node(item, events, left=left - 1)
         if not isinstance(key, str):
             raise _refused("its frontmatter has a key that is not a string", hint="use plain words as keys")
         if key in found:
             raise _refused(f"its frontmatter has the key {key[:80]!r} twice", hint="keep one of them")
-        found[key] = _node(next(events), events, depth=depth + 1)
+        found[key] = _node(next(events), events, left=left - 1)
     return found
 
 
@@ -174,27 +177,27 @@ def _yaml_problem(error: Any) -> str:
     return f"its frontmatter is not valid YAML{where}: {problem}"
 
 
-def _required(fields: dict[str, _Node], key: str) -> str:
+def _required(fields: dict[str, Node], key: str) -> str:
     if key not in fields:
         raise _refused(f"its frontmatter has no {key}", hint=f"add a line `{key}: …`")
     return _string(fields, key)
 
 
-def _string(fields: dict[str, _Node], key: str) -> str:
+def _string(fields: dict[str, Node], key: str) -> str:
     value = fields.get(key, "")
     if not isinstance(value, str):
         raise _refused(f"its {key} is not a string", hint=f"write `{key}` as one string")
     return value
 
 
-def _allowed_tools(fields: dict[str, _Node]) -> str:
+def _allowed_tools(fields: dict[str, Node]) -> str:
     value = fields.get("allowed-tools", "")
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
         return " ".join(map(str, value))  # Claude Code also takes a list
     return _string(fields, "allowed-tools")
 
 
-def _metadata(fields: dict[str, _Node]) -> dict[str, str]:
+def _metadata(fields: dict[str, Node]) -> dict[str, str]:
     value = fields.get("metadata", {})
     if value == "":
         return {}

@@ -1,18 +1,29 @@
 """The gates that every version of a skill passes before it is kept: deterministic, without a model."""
 
-import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import islice
 
-from hivemind.capture.redaction import Redactor
+from hivemind.capture import boundary
 from hivemind.domain.skills import Finding, SkillDocument
-from hivemind.library.gates import duplicate, grounding, injection, secrets, size, spec
-from hivemind.library.gates.base import MAX_FINDINGS, Gate, GateContext, OtherSkill
+from hivemind.library.gates import duplicate, grounding, injection, portability, secrets, size, spec
+from hivemind.library.gates.base import MAX_FINDINGS, Gate, GateContext, OtherSkill, shown
+from hivemind.library.gates.injection.signals import Role
 
-__all__ = ["GATES", "Gate", "GateContext", "OtherSkill", "blocking", "check", "check_text"]
+__all__ = [
+    "GATES",
+    "Gate",
+    "GateContext",
+    "OtherSkill",
+    "blocking",
+    "check",
+    "check_beside",
+    "check_text",
+    "shown",
+]
 
-GATES: tuple[Gate, ...] = (spec, size, grounding, secrets, injection, duplicate)
+_SCRIPTS = (".py", ".sh", ".js", ".ts", ".rb", ".ps1")
+GATES: tuple[Gate, ...] = (spec, size, grounding, secrets, injection, portability, duplicate)
 
 
 def check(document: SkillDocument, context: GateContext) -> tuple[Finding, ...]:
@@ -32,6 +43,19 @@ def check_text(text: str, *, where: str) -> tuple[Finding, ...]:
         for finding in _limited(gate.check_text(text, where=where), gate=gate.name)
     ]
     return tuple(map(_redacted, found))
+
+
+def check_beside(texts: Iterable[tuple[str, str]]) -> Iterator[tuple[str, Finding]]:
+    """Judge the files beside a SKILL.md, by their names: each for itself, and what scripts do together."""
+    reads, sends = list[str](), list[str]()
+    for where, text in texts:
+        yield from ((where, finding) for finding in check_text(text, where=where))
+        parts = injection.parts(text) if where.endswith(_SCRIPTS) else frozenset[Role]()
+        reads += [where] if Role.SOURCE in parts else []
+        sends += [where] if Role.SINK in parts else []
+    if reads and sends and reads != sends:
+        message = f"{shown(reads[0])} reads credentials and {shown(sends[0])} sends data to another machine."
+        yield reads[0], Finding(gate=injection.name, message=message, blocking=False)
 
 
 def blocking(findings: Iterable[Finding]) -> tuple[Finding, ...]:
@@ -58,10 +82,5 @@ def _limited(findings: Iterable[Finding], *, gate: str) -> list[Finding]:
     ]
 
 
-@functools.cache
-def _redactor() -> Redactor:
-    return Redactor()
-
-
 def _redacted(finding: Finding) -> Finding:
-    return replace(finding, message=_redactor().redact(finding.message).text)
+    return replace(finding, message=boundary.redactor().redact(finding.message).text)

@@ -1,7 +1,7 @@
 """What a gate sees and what it is."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from hivemind.domain.skills import Finding, SkillDocument
@@ -27,6 +27,7 @@ class GateContext:
 
     evidence_texts: tuple[str, ...] = ()  #: whole texts of the events that the skill cites, redacted
     others: tuple[OtherSkill, ...] = ()  #: never the skill itself
+    imported: bool = False  #: others wrote it, so that no session here can show what it says
     person_authored: bool = False  #: a person need not prove by evidence what they know
     unknown_keys: tuple[str, ...] = ()  #: frontmatter keys that parsing left out
 
@@ -38,6 +39,25 @@ class Gate(Protocol):
 
     def check(self, document: SkillDocument, context: GateContext) -> Iterable[Finding]:
         """Yield what is wrong; each finding is one sentence that names the value."""
+
+
+class TextGate(Protocol):
+    """Judge any text."""
+
+    def __call__(self, text: str, *, where: str) -> Iterable[Finding]:
+        """Yield what is wrong; `where` names the text in messages."""
+
+
+def each_field(document: SkillDocument, judge: TextGate) -> Iterator[Finding]:
+    """Judge every field of a document; a finding has a line where it is in the body."""
+    for field in ("name", "description", "body", "license", "compatibility", "allowed_tools"):
+        if text := getattr(document, field):
+            for finding in judge(text, where=f"the {field.replace('_', '-')}"):
+                yield finding if field == "body" else replace(finding, line=None)
+    if document.metadata:
+        text = "\n".join(f"{key}: {value}" for key, value in sorted(document.metadata.items()))
+        for finding in judge(text, where="the metadata"):
+            yield replace(finding, line=None)
 
 
 def shown(value: str) -> str:

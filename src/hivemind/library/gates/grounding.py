@@ -4,6 +4,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from hivemind.domain.skills import Finding, SkillDocument
 from hivemind.library.gates import markdown
@@ -31,6 +32,11 @@ _EDGES = "\"'`()[]{},;:"
 
 def check(document: SkillDocument, context: GateContext) -> Iterator[Finding]:
     """Report each command that no cited event holds; for a person's own text this only warns."""
+    if context.imported:
+        if number := sum(1 for _ in islice(claims(document.body), MAX_CLAIMS)):
+            message = f"It was imported, so no session here shows its commands ({number}); try them first."
+            yield Finding(gate=name, message=message, blocking=False)
+        return
     evidence = _Evidence.of(context.evidence_texts)
     for number, claim in enumerate(dict.fromkeys(claims(document.body))):
         if number >= MAX_CLAIMS:

@@ -3,8 +3,17 @@
 from collections.abc import Iterator
 
 from hivemind.domain.skills import Finding, SkillDocument
-from hivemind.library.gates.base import GateContext, line_of, shown
-from hivemind.library.gates.injection import combine, commands, deeds, encoded, hidden, orders, phrases
+from hivemind.library.gates.base import GateContext, each_field, line_of, shown
+from hivemind.library.gates.injection import (
+    combine,
+    commands,
+    deeds,
+    encoded,
+    familiar,
+    hidden,
+    orders,
+    phrases,
+)
 from hivemind.library.gates.injection.reading import Reading
 from hivemind.library.gates.injection.signals import Role, Signal
 
@@ -29,8 +38,7 @@ _HIDDEN_ROLES = frozenset({Role.SINK, Role.RUNS, Role.SOURCE, Role.HARM, Role.WE
 
 def check(document: SkillDocument, context: GateContext) -> Iterator[Finding]:  # noqa: ARG001
     """Report hidden text, execution at load, orders to the agent, piped downloads and exfiltration."""
-    for where, text in _texts(document):
-        yield from check_text(text, where=f"the {where}")
+    return each_field(document, check_text)
 
 
 def check_text(text: str, *, where: str) -> Iterator[Finding]:
@@ -38,7 +46,7 @@ def check_text(text: str, *, where: str) -> Iterator[Finding]:
     for signal in judged(text):
         message = f"Line {signal.line} of {where} {signal.mechanism}"
         message += f" ({shown(' '.join(signal.quote.split()))})" if signal.quote else ""
-        yield Finding(gate=name, message=f"{message}; remove it.", blocking=signal.refuses)
+        yield Finding(gate=name, message=f"{message}; remove it.", blocking=signal.refuses, line=signal.line)
 
 
 def parts(text: str) -> frozenset[Role]:
@@ -48,8 +56,11 @@ def parts(text: str) -> frozenset[Role]:
 
 def judged(text: str) -> list[Signal]:
     """Give what refuses a text, then what warns on other lines; one signal for each mechanism of a line."""
-    seen = [*hidden.found(text), *signals(text), *_decoded(text)]
+    reading = Reading.of(text)
+    seen = [*hidden.found(text), *_signals(text, reading), *_decoded(text)]
     refused = {signal.line for signal in seen if signal.refuses}
+    if not refused:
+        seen += familiar.found(reading)
     telling = dict[tuple[str, int], Signal]()
     for signal in sorted(seen, key=lambda signal: (not signal.refuses, signal.line)):
         if signal.refuses or (signal.warns and signal.line not in refused):
@@ -59,7 +70,10 @@ def judged(text: str) -> list[Signal]:
 
 def signals(text: str) -> list[Signal]:
     """Give every order and command of a text, those that count only beside others too."""
-    reading = Reading.of(text)
+    return _signals(text, Reading.of(text))
+
+
+def _signals(text: str, reading: Reading) -> list[Signal]:
     seen = [*orders.found(reading, ORDERS), *commands.found(reading)]
     if reading.disguised:
         seen.append(
@@ -89,11 +103,3 @@ def _decoded(text: str) -> Iterator[Signal]:
             yield Signal(
                 mechanism="hides an order in encoded text", line=line_of(text, at), quote=plain, refuses=True
             )
-
-
-def _texts(document: SkillDocument) -> Iterator[tuple[str, str]]:
-    for where in ("name", "description", "body", "license", "compatibility", "allowed_tools"):
-        if text := getattr(document, where):
-            yield where.replace("_", "-"), text
-    if document.metadata:
-        yield "metadata", "\n".join(f"{key}: {value}" for key, value in sorted(document.metadata.items()))

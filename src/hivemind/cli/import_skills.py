@@ -1,0 +1,124 @@
+"""`skills import`: take in skills that others wrote, as candidates."""
+
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from hivemind.cli.app import App, emit, json_option, pass_app
+from hivemind.cli.text import count
+from hivemind.errors import HivemindError
+
+if TYPE_CHECKING:
+    from hivemind.library.importing import Offered, Result
+    from hivemind.store.sessions import ProjectFacts
+
+#: A text on standard input beyond this is not a SKILL.md, in characters.
+_MAX_INPUT = 4_194_304
+
+
+class _NothingIsKeptError(Exception):
+    """End a transaction without keeping what it did."""
+
+
+@click.command("import")
+@click.argument("path", type=click.Path(exists=True, allow_dash=True))
+@click.option(
+    "--project",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="The project that they are for, by its folder (default: this one).",
+)
+@click.option("--everywhere", is_flag=True, help="They are for every project.")
+@click.option("--update", is_flag=True, help="Make what has the name of a skill its next version.")
+@click.option("--dry-run", is_flag=True, help="Say what would be taken in.")
+@json_option
+@pass_app
+def import_skills(
+    app: App, *, path: str, project: Path | None, everywhere: bool, update: bool, dry_run: bool, as_json: bool
+) -> None:
+    """Take in skills that others wrote, as candidates.
+
+    PATH is a SKILL.md or a folder with some below it; - reads one from standard input. They pass the same
+    gates as any skill, and nothing loads them before you approve them. Only their instructions are kept;
+    files beside them are judged and named.
+
+    Exits 1 where one is refused; the others are taken in.
+    """
+    from hivemind.library import importing
+
+    if project and everywhere:
+        raise click.UsageError("--project and --everywhere exclude each other")
+    offered = _offered(path)
+    facts = None if everywhere else _project(project or Path.cwd())
+    results: list[Result] = []
+    with app.database(must_exist=False) as database:
+        try:
+            with database.write(app.workspace_id) as workspace:
+                from hivemind.store import sessions
+
+                if facts is not None:
+                    facts = sessions.known_project(workspace, facts)
+                    sessions.put_project(workspace, facts)
+                results = importing.take_in(
+                    workspace,
+                    offered,
+                    project_id=facts.project_id if facts else "",
+                    actor=app.person(),
+                    update=importing.Update.ALL if update else importing.Update.NONE,
+                )
+                if dry_run:
+                    raise _NothingIsKeptError
+        except _NothingIsKeptError:
+            pass
+        else:
+            if update:
+                app.publish(database)
+    if as_json:
+        emit([asdict(result) for result in results])
+    else:
+        _tell(app, results, dry_run=dry_run)
+    if any(result.outcome is importing.Outcome.REFUSED for result in results):
+        raise click.exceptions.Exit(1)
+
+
+def _offered(path: str) -> "list[Offered]":
+    from hivemind.library import importing
+
+    if path == "-":
+        return [importing.Offered(source="standard input", text=sys.stdin.read(_MAX_INPUT))]
+    found = importing.offered_below(Path(path))
+    if not found:
+        raise HivemindError(
+            "no-skill-files", f"no SKILL.md is below {path}", hint="name a SKILL.md or its folder"
+        )
+    return found
+
+
+def _project(folder: Path) -> "ProjectFacts":
+    from hivemind.capture.git import project_of
+
+    found = project_of(str(folder.resolve()))
+    assert found is not None  # noqa: S101 - a folder is a project, if only by its path
+    return found
+
+
+def _tell(app: App, results: "list[Result]", *, dry_run: bool) -> None:
+    from hivemind.library.importing import Outcome
+
+    for result in results:
+        named = f"{result.name} " if result.name else ""
+        why = f": {result.reason}" if result.reason else ""
+        app.say(f"{result.outcome.value:8} {named}({result.source}){why}")
+        for finding in result.findings:
+            if finding.message != result.reason:
+                app.say(f"         {'refuse' if finding.blocking else 'note'}: {finding.message}")
+        if result.left_out:
+            files = ", ".join(result.left_out[:5]) + (" …" if len(result.left_out) > 5 else "")
+            app.say(f"         left out, since only instructions are kept: {files}")
+    sums = [(outcome, sum(1 for result in results if result.outcome is outcome)) for outcome in Outcome]
+    told = ", ".join(f"{number} {outcome.value}" for outcome, number in sums if number)
+    app.say(f"{count(len(results), 'skill')}: {told}" + ("; nothing was changed" if dry_run else ""))
+    if any(result.outcome is Outcome.TAKEN for result in results) and not dry_run:
+        app.note("Candidates load nowhere: `hivemind skills show NAME`, then `hivemind skills approve NAME`")
