@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,9 @@ import pytest
 from hivemind.domain.events import SessionFacts
 from hivemind.domain.skills import SkillDocument, SkillState
 from hivemind.library import lifecycle, notices
-from hivemind.store import sessions
+from hivemind.store import flags, sessions, skills
 from hivemind.store.database import Workspace, open_database
+from hivemind.store.flags import FlagKind
 from hivemind.store.sessions import ProjectFacts
 
 
@@ -61,7 +63,7 @@ def test_what_waits_for_approval_is_told(workspace: Workspace) -> None:
     """Where a person has to approve, the line says what waits."""
     learn(workspace, "shop-checks", state=None)
     assert notices.due(workspace, "p") == (
-        "shop-checks waits for your approval: `hivemind skills approve NAME`."
+        "shop-checks waits for more evidence or your approval: `hivemind review`."
     )
 
 
@@ -70,3 +72,32 @@ def test_what_is_gone_is_not_told(workspace: Workspace) -> None:
     learn(workspace, "turned-down", state=SkillState.REJECTED)
     assert notices.due(workspace, "p") == ""
     assert notices.due(workspace, "another") == ""
+
+
+def test_what_was_admitted_later_is_told_then(workspace: Workspace) -> None:
+    """A candidate that people were told of is told of again when it goes to trial; by a person it is not."""
+    learn(workspace, "shop-checks", state=None)
+    notices.mark(workspace, "p")
+    skill = skills.find(workspace, "shop-checks")
+    lifecycle.decide(workspace, skill.skill_id, SkillState.TRIAL, actor="policy:auto")
+    assert "learnt a new skill for this project: shop-checks" in notices.due(workspace, "p")
+    lifecycle.undo(workspace, skill.skill_id, actor="person:ann")
+    notices.mark(workspace, "p")
+    lifecycle.decide(workspace, skill.skill_id, SkillState.ACTIVE, actor="person:ann")
+    assert notices.due(workspace, "p") == ""
+
+
+def test_what_harmed_is_told_once(workspace: Workspace) -> None:
+    """The author hears of a retirement for harm at the next start, and where to look at it."""
+    learn(workspace, "shop-checks")
+    notices.mark(workspace, "p")
+    skill = skills.find(workspace, "shop-checks")
+    lifecycle.decide(workspace, skill.skill_id, SkillState.RETIRED, actor="policy:harm")
+    flags.raise_one(
+        workspace, skill.skill_id, FlagKind.HARM, message="99.5 % likely to harm", at=datetime.now(UTC)
+    )
+    assert notices.due(workspace, "p") == (
+        "shop-checks was retired: work with it went worse than without: `hivemind review`."
+    )
+    notices.mark(workspace, "p")
+    assert notices.due(workspace, "p") == ""

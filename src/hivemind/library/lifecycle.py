@@ -6,17 +6,18 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from hivemind.domain.skills import TRANSITIONS, Finding, SkillDocument, SkillState
+from hivemind.domain.skills import LIVE_STATES, TRANSITIONS, Finding, SkillDocument, SkillState
 from hivemind.errors import HivemindError
+from hivemind.library import rules
 from hivemind.library.document import content_hash
 from hivemind.library.gates import GateContext, OtherSkill, blocking
 from hivemind.library.gates.base import shown
 from hivemind.library.gates.spec import MAX_NAME
+from hivemind.store import evidence, flags
 from hivemind.store import skills as store
 from hivemind.store.database import Workspace
+from hivemind.store.flags import FlagKind
 
-#: Policies: a candidate goes to trial by itself, or waits for a person.
-POLICIES = ("auto", "review")
 AUTO_ACTOR = "policy:auto"
 
 
@@ -131,7 +132,10 @@ def decide(
     reason: str = "",
     numbers: Mapping[str, Any] | None = None,
 ) -> store.Skill:
-    """Move a skill to a state that the life cycle allows from its present one."""
+    """Move a skill to a state that the life cycle allows from its present one.
+
+    A person may do so on less evidence than the rule asks for; the ledger then says that it was.
+    """
     skill = store.by_id(workspace, skill_id)
     allowed = TRANSITIONS[skill.state]
     if to_state not in allowed:
@@ -140,21 +144,35 @@ def decide(
             f"{skill.name} is {skill.state} and cannot become {to_state}",
             hint=f"it can become {' or '.join(allowed)}; `hivemind skills undo` takes the last decision back",
         )
-    because = _Because(actor, reason, numbers)
+    numbers = dict(numbers or {})
+    if rules.is_person(actor) and to_state in LIVE_STATES and skill.state is not SkillState.ACTIVE:
+        shown = rules.support(workspace, skill)
+        if not rules.enough(shown):
+            reason = f"{reason}; {rules.waits_for(shown)}, and a person decides all the same"
+            numbers["override"] = True
+    because = _Because(actor, reason.removeprefix("; "), _seen(workspace, skill_id, actor) | numbers)
     return _move(workspace, skill, state=to_state, version=skill.version, because=because)
+
+
+def keep(
+    workspace: Workspace, skill_id: str, *, actor: str, reason: str, numbers: Mapping[str, Any] | None = None
+) -> store.Skill:
+    """Note that a skill was looked at and stays as it is."""
+    skill = store.by_id(workspace, skill_id)
+    because = _Because(actor, reason, _seen(workspace, skill_id, actor) | dict(numbers or {}))
+    return _move(workspace, skill, state=skill.state, version=skill.version, because=because)
 
 
 def undo(workspace: Workspace, skill_id: str, *, actor: str, reason: str = "") -> store.Skill:
     """Take back the latest decision that stands, restoring state and version; again, the one before it."""
     skill = store.by_id(workspace, skill_id)
-    ledger = store.decisions(workspace, skill_id)
-    taken_back = {decision.undoes for decision in ledger}
-    for last in reversed(ledger):
-        if last.undoes or last.decision_id in taken_back:
-            continue
+    for last in reversed(rules.standing(store.decisions(workspace, skill_id))):
         if last.from_state is None or last.from_version is None:
             break
-        because = _Because(actor, reason or f"undo of decision {last.number}: {last.reason}".rstrip(": "))
+        reason = reason or f"undo of decision {last.number}: {last.reason}".rstrip(": ")
+        because = _Because(actor, reason, _seen(workspace, skill_id, actor))
+        for kind, message in rules.seen_flags(last).items():
+            flags.raise_one(workspace, skill_id, FlagKind(kind), message=message, at=last.at)
         return _move(
             workspace,
             skill,
@@ -171,23 +189,38 @@ def undo(workspace: Workspace, skill_id: str, *, actor: str, reason: str = "") -
 
 
 def admit(
-    workspace: Workspace, skill_id: str, *, policy: str, numbers: Mapping[str, Any] | None = None
+    workspace: Workspace,
+    skill_id: str,
+    *,
+    policy: str,
+    share_policy: str = "review",
+    numbers: Mapping[str, Any] | None = None,
 ) -> store.Skill:
-    """Let a candidate go to trial where the policy allows it without a person."""
+    """Let a candidate go to trial where the policy and its evidence allow it without a person.
+
+    `policy` is that of its own project, `share_policy` of a skill of every project.
+    """
     skill = store.by_id(workspace, skill_id)
-    if not goes_to_trial(skill, policy=policy):
+    policies = rules.Policies(publish=policy, share=share_policy)
+    if policies.of(skill) != rules.AUTO or skill.state is not SkillState.CANDIDATE:
         return skill
-    reason = "it passed its gates and stays in its own project"
+    shown = rules.support(workspace, skill)
+    reason = rules.enough(shown)
+    if not reason or rules.is_held_back(workspace, skill, shown):
+        return skill
     return decide(workspace, skill_id, SkillState.TRIAL, actor=AUTO_ACTOR, reason=reason, numbers=numbers)
 
 
-def goes_to_trial(skill: store.Skill, *, policy: str) -> bool:
-    """Say whether a candidate goes to trial by itself: under `auto`, and only in the project it came from."""
-    if policy not in POLICIES:
-        raise HivemindError(
-            "policy-unknown", f"{policy!r} is not a policy", hint=f"set it to {' or '.join(POLICIES)}"
-        )
-    return policy == "auto" and skill.state is SkillState.CANDIDATE and bool(skill.project_id)
+def come_back(workspace: Workspace, skill_id: str, *, lesson_ids: Sequence[str] = ()) -> store.Skill:
+    """Make a rejected skill a candidate again where its evidence has grown; it then waits for a person.
+
+    `lesson_ids` are those that support it now, where they are others than its current version's.
+    """
+    skill = store.by_id(workspace, skill_id)
+    reason = rules.may_come_back(workspace, skill, lesson_ids=lesson_ids)
+    if not reason:
+        return skill
+    return decide(workspace, skill_id, SkillState.CANDIDATE, actor=AUTO_ACTOR, reason=reason)
 
 
 def context_for(
@@ -215,6 +248,15 @@ def _neighbours(workspace: Workspace, project_id: str) -> list[OtherSkill]:
         OtherSkill(skill_id=v.skill_id, name=d.name, description=d.description, body=d.body)
         for v, d in ((v, v.document) for v in found)
     ]
+
+
+def _seen(workspace: Workspace, skill_id: str, actor: str) -> dict[str, Any]:
+    """Take the flags off a skill about which a person decides, and give them for the ledger."""
+    raised = [flag for flag in flags.listed(workspace) if flag.skill_id == skill_id]
+    if not raised or not rules.is_person(actor):
+        return {}
+    flags.clear(workspace, skill_id)
+    return {rules.SEEN_FLAGS: {flag.kind.value: flag.message for flag in raised}}
 
 
 def _require_passed(document: SkillDocument, findings: Sequence[Finding]) -> None:
@@ -288,6 +330,9 @@ def _record(
     undoes: str = "",
 ) -> None:
     number = len(store.decisions(workspace, skill_id)) + 1
+    lesson_ids = store.version_of(workspace, skill_id, version=version).lesson_ids
+    shown = evidence.support(workspace, lesson_ids, skill_id=skill_id).as_numbers() if lesson_ids else {}
+    shown[rules.EXPOSURES] = evidence.episodes_with(workspace, skill_id)
     store.append_decision(
         workspace,
         store.Decision(
@@ -301,7 +346,7 @@ def _record(
             from_version=before.version if before else None,
             to_version=version,
             reason=because.reason,
-            numbers=dict(because.numbers or {}),
+            numbers={**shown, **(because.numbers or {})},
             undoes=undoes,
         ),
     )

@@ -1,4 +1,4 @@
-"""Tell a project's people, in one line and once, which skills were learnt since they were last told."""
+"""Tell a project's people, in one line and once, what was learnt or retired since they were last told."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from hivemind.domain.skills import LIVE_STATES, SkillState
 from hivemind.store import schema
 from hivemind.store.database import Workspace
+from hivemind.store.flags import FlagKind
 
 #: Names that the line lists; the rest is counted.
 MAX_NAMES = 3
@@ -16,14 +17,19 @@ MAX_NAMES = 3
 def due(workspace: Workspace, project_id: str) -> str:
     """Give the line, empty where there is nothing new."""
     parts = []
-    if learnt := _new(workspace, project_id, states=LIVE_STATES):
+    if learnt := _moved(workspace, project_id, states=LIVE_STATES):
         what = "a new skill" if len(learnt) == 1 else f"{len(learnt)} new skills"
         parts.append(
             f"Hivemind learnt {what} for this project: {_shown(learnt)}. See `hivemind skills list`."
         )
-    if waiting := _new(workspace, project_id, states=(SkillState.CANDIDATE,)):
+    if waiting := _moved(workspace, project_id, states=(SkillState.CANDIDATE,)):
         verb = "waits" if len(waiting) == 1 else "wait"
-        parts.append(f"{_shown(waiting)} {verb} for your approval: `hivemind skills approve NAME`.")
+        parts.append(f"{_shown(waiting)} {verb} for more evidence or your approval: `hivemind review`.")
+    if harmful := _flagged(workspace, project_id):
+        which = "was" if len(harmful) == 1 else "were"
+        parts.append(
+            f"{_shown(harmful)} {which} retired: work with it went worse than without: `hivemind review`."
+        )
     return " ".join(parts)
 
 
@@ -32,16 +38,40 @@ def _shown(names: list[str]) -> str:
     return ", ".join(names[:MAX_NAMES]) + more
 
 
-def _new(workspace: Workspace, project_id: str, *, states: Sequence[SkillState]) -> list[str]:
-    s, p = schema.skills, schema.projects
+def _moved(workspace: Workspace, project_id: str, *, states: Sequence[SkillState]) -> list[str]:
+    """Name the skills that a policy brought into these states since people were told."""
+    s, p, d = schema.skills, schema.projects, schema.decisions
+    values = [state.value for state in states]
+    brought = (
+        sa.select(d.c.decision_id)
+        .where(d.c.workspace_id == s.c.workspace_id, d.c.skill_id == s.c.skill_id)
+        .where(d.c.to_state.in_(values), d.c.from_state.not_in(values), ~d.c.actor.startswith("person:"))
+        .where(sa.or_(p.c.noticed_at.is_(None), d.c.at > p.c.noticed_at))
+        .exists()
+    )
     return list(
         workspace.execute(
             sa.select(s.c.name)
             .join(p, sa.and_(p.c.workspace_id == s.c.workspace_id, p.c.project_id == s.c.project_id))
             .where(s.c.workspace_id == workspace.workspace_id, s.c.project_id == project_id)
-            .where(s.c.state.in_([state.value for state in states]))
-            .where(sa.or_(p.c.noticed_at.is_(None), s.c.created_at > p.c.noticed_at))
+            .where(s.c.state.in_(values), brought)
             .order_by(s.c.created_at, s.c.name)
+        ).scalars()
+    )
+
+
+def _flagged(workspace: Workspace, project_id: str) -> list[str]:
+    """Name the skills, also of every project, that were found to harm since people were told."""
+    f, s, p = schema.flags, schema.skills, schema.projects
+    return list(
+        workspace.execute(
+            sa.select(s.c.name)
+            .join(f, sa.and_(f.c.workspace_id == s.c.workspace_id, f.c.skill_id == s.c.skill_id))
+            .join(p, sa.and_(p.c.workspace_id == s.c.workspace_id, p.c.project_id == project_id))
+            .where(s.c.workspace_id == workspace.workspace_id, s.c.project_id.in_(("", project_id)))
+            .where(f.c.kind == FlagKind.HARM.value)
+            .where(sa.or_(p.c.noticed_at.is_(None), f.c.at > p.c.noticed_at))
+            .order_by(f.c.at, s.c.name)
         ).scalars()
     )
 
