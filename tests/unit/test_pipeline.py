@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -128,7 +127,10 @@ def test_nothing_new_changes_nothing(database: Database, tmp_path: Path) -> None
 
 
 def test_the_order_of_arrival_does_not_matter(tmp_path: Path) -> None:
-    """Sessions give the same skills in whatever order they come, distilled between or not."""
+    """Sessions give the same texts in whatever order they come, distilled between or not.
+
+    A skill's state is decided when it is, on what is known then.
+    """
     stories = {3: TRAP, 4: LINT, 5: (*TRAP, *LINT), 6: (*LINT, ran("make test"))}
     seen = set()
     for number, order in enumerate(itertools.permutations(stories)):
@@ -141,7 +143,7 @@ def test_the_order_of_arrival_does_not_matter(tmp_path: Path) -> None:
                 if between:
                     distill(database)
             distill(database)
-            seen.add(tuple(sorted(written(database).items())))
+            seen.add(tuple(sorted((name, text) for name, (_, text) in written(database).items())))
             database.close()
         if number > 6:
             break
@@ -219,7 +221,10 @@ def test_what_is_new_improves_the_skill(database: Database, tmp_path: Path) -> N
     assert held.version == 2
     assert "make lint" in written(database)["shop-checks"][1]
     with database.read() as workspace:
-        assert skills.decisions(workspace, held.skill_id)[-1].reason == "4 lessons from 4 sessions now"
+        assert skills.decisions(workspace, held.skill_id)[-1].reason == (
+            "added “Lint: `make lint`” (evidence from 2 sessions), “`ruff check` fails with “unknown option "
+            "'--x'”. Run `make lint` instead.” (evidence from 2 sessions)"
+        )
 
 
 @pytest.mark.parametrize("state", [SkillState.REJECTED, SkillState.RETIRED])
@@ -234,26 +239,6 @@ def test_what_a_person_turned_down_stays_down(state: SkillState, database: Datab
         tell(database, tmp_path, *LINT, day=day)
     report = distill(database)
     assert [(c.action, c.reason) for c in report.changes] == [("kept", f"it was {state.value} before")]
-    assert written(database) == before
-
-
-def test_what_a_person_wrote_stays_as_it_is(database: Database, tmp_path: Path) -> None:
-    """A skill whose current version a person wrote is not improved by the machine."""
-    for day in (3, 4):
-        tell(database, tmp_path, *TRAP, day=day)
-    distill(database)
-    with database.write() as workspace:
-        held = skills.find(workspace, "shop-checks")
-        document = skills.version_of(workspace, held.skill_id, version=1).document
-        edited_document = replace(document, body=document.body + "\nAsk Kim about the slow ones.\n")
-        lifecycle.add_version(
-            workspace, held.skill_id, edited_document, origin="person", actor="person:dev", author="dev"
-        )
-    before = written(database)
-    for day in (5, 6):
-        tell(database, tmp_path, *LINT, day=day)
-    report = distill(database)
-    assert [(c.action, c.reason) for c in report.changes] == [("kept", "a person wrote its current version")]
     assert written(database) == before
 
 

@@ -1,8 +1,9 @@
 """Choose which lessons of a project become skills, and which belong into one."""
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 from hivemind.distill.contrast import project as contrast
 from hivemind.distill.miners import area, command, correction, fix, pitfall, procedure
@@ -32,6 +33,7 @@ MAX_ITEMS = 12
 MAX_PITFALLS = 6
 #: Two rules with so many of their words in common are one rule.
 SAME_RULE = 0.5
+_PARTS = ("procedures", "commands", "areas", "fixes", "pitfalls", "rules", "contrasts", "dangers")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +71,20 @@ class Draft:
         """Count the distinct sessions that the evidence names."""
         return len({e.session_id for lesson in self.lessons for e in lesson.evidence})
 
+    def without(self, lesson_ids: Collection[str]) -> "Draft":
+        """Leave lessons out, and the orders of checks that a command among them is a step of."""
+        if not lesson_ids:
+            return self
+        dropped = {str(x.data.get("command")) for x in self.commands if x.lesson_id in lesson_ids}
+        kept: dict[str, Any] = {
+            name: tuple(x for x in getattr(self, name) if x.lesson_id not in lesson_ids) for name in _PARTS
+        }
+        kept["procedures"] = tuple(
+            x for x in kept["procedures"] if dropped.isdisjoint(map(str, x.data["steps"]))
+        )
+        kept["areas"] = tuple(x for x in kept["areas"] if str(x.data.get("command")) not in dropped)
+        return replace(self, **kept)
+
 
 def drafts(lessons: Sequence[Lesson], *, project_id: str, project_name: str) -> list[Draft]:
     """Group a project's supported lessons by topic; the same lessons always give the same drafts."""
@@ -97,7 +113,7 @@ def drafts(lessons: Sequence[Lesson], *, project_id: str, project_name: str) -> 
             contrasts=_in_order(sorted(_about(topic, helped), key=_by_sureness)[:MAX_ITEMS]),
             dangers=_in_order(sorted(_about(topic, hurt), key=_by_sureness)[:MAX_PITFALLS]),
         )
-        if _is_enough(draft):
+        if is_enough(draft):
             found.append(draft)
     return found
 
@@ -128,7 +144,8 @@ def _by_sureness(lesson: Lesson) -> tuple[float, str]:
     return (-float(lesson.data.get("probability", 0)), lesson.key)
 
 
-def _is_enough(draft: Draft) -> bool:
+def is_enough(draft: Draft) -> bool:
+    """Say whether a draft's lessons are worth a skill."""
     if draft.fixes or draft.rules or draft.procedures or draft.pitfalls or draft.contrasts or draft.dangers:
         return True
     if not draft.commands or _is_plain(draft):

@@ -4,30 +4,29 @@ Sessions count as mined only once the skills of their project hold what they sho
 that is killed does its last project again, and ends with the same skills.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from typing import Any, TypedDict
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import sqlalchemy as sa
 
-from hivemind.distill import compose, miners, session_view
+from hivemind.distill import compose, miners, repositories, revise, session_view, widening
 from hivemind.distill.contrast import storing as contrast
 from hivemind.distill.grading import sweep
 from hivemind.distill.report import Change, DistillReport
+from hivemind.distill.revise import History
 from hivemind.distill.writers import template
 from hivemind.domain.lessons import Lesson
-from hivemind.domain.skills import Finding, SkillDocument, SkillState
+from hivemind.domain.skills import Finding, SkillState
 from hivemind.library import gates, lifecycle
-from hivemind.library.document import content_hash
 from hivemind.store import lessons, schema, sessions, skills
 from hivemind.store.database import Database, Workspace
 
 #: Requests that a skill is found by, at most.
 MAX_REQUESTS = 10
 MAX_REQUESTS_CHARS = 2_000
-ORIGIN = "template"
-#: A model worded what the template wrote (see `reword`).
-MODEL_ORIGIN = "model"
+ORIGIN = revise.TEMPLATE
+MODEL_ORIGIN = revise.MODEL
 ACTOR = "policy:distill"
 
 
@@ -38,13 +37,19 @@ def distill(
     author: str,
     policy: str = "auto",
     progress: Callable[[int, int], None] | None = None,
+    graded: Callable[[Workspace, str], object] = lambda _workspace, _session_id: None,
 ) -> DistillReport:
-    """Mine the sessions that have something new, and bring the skills of their projects up to date."""
+    """Mine the sessions that have something new, and bring the skills of their projects up to date.
+
+    `graded` is called with each session that was graded, in the transaction that stores its episodes.
+    """
     report = DistillReport()
-    sweep.grade_new(database, workspace_id)
+    repositories.unite(database, workspace_id, miners_version=miners.VERSION)
+    sweep.grade_new(database, workspace_id, graded=graded)
     with database.read(workspace_id) as workspace:
         waiting = lessons.unmined(workspace, miners_version=miners.VERSION)
-    for project_id in sorted({session.project_id for session in waiting}):
+        due = {session.project_id for session in waiting} | widening.unsettled(workspace)
+    for project_id in sorted(due):
         chosen = [session for session in waiting if session.project_id == project_id]
         concerned = {project_id}
         for session in chosen:
@@ -59,6 +64,8 @@ def distill(
                 report.lessons += len(known)
                 report.changes += _compose(workspace, each, known, author=author, policy=policy)
             lessons.mark_mined(workspace, chosen, miners_version=miners.VERSION)
+    with database.write(workspace_id) as workspace:
+        report.changes += widening.widen(workspace, author=author, policy=policy)
     return report
 
 
@@ -96,8 +103,22 @@ def _compose(
     if not folders:
         return _retire_left(workspace, project_id)
     name = project.name if project else "project"
-    drafts = compose.drafts(known, project_id=project_id, project_name=name)
-    return [_apply(workspace, draft, author=author, policy=policy) for draft in drafts]
+    told = widening.covered(workspace)
+    own = [lesson for lesson in known if lesson.lesson_id not in told]
+    drafts = compose.drafts(own, project_id=project_id, project_name=name)
+    topics = {draft.topic for draft in drafts}
+    changes = widening.make_way(workspace, project_id, topics=topics, hidden=told)
+    changes += _retire_vanished(workspace, project_id, topics=topics)
+    cited = _cited_elsewhere(workspace, project_id, topics=topics)
+    run = _Run(author=author, policy=policy, told=told)
+    return [*changes, *(_apply(workspace, draft.without(cited), run) for draft in drafts)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Run:
+    author: str
+    policy: str
+    told: Collection[str]  #: lessons that a skill of every project states
 
 
 def _project(workspace: Workspace, project_id: str) -> tuple[Any, set[str]]:
@@ -124,73 +145,149 @@ def context_of(
 
 def _retire_left(workspace: Workspace, project_id: str) -> list[Change]:
     """Retire what was written for a folder whose sessions turned out to belong to another project."""
-    left = skills.listed(workspace, project_id=project_id, states=skills.OPEN_STATES)
-    changes = []
-    for held in left:
-        if (
-            held.project_id == project_id
-            and held.state is SkillState.TRIAL
-            and not _hands_off(workspace, held)
-        ):
-            reason = "its sessions belong to another project now"
-            gone = lifecycle.decide(workspace, held.skill_id, SkillState.RETIRED, actor=ACTOR, reason=reason)
-            changes.append(_change(gone, "retired", reason=reason))
-    return changes
+    return [
+        _put_away(workspace, held, reason="its sessions belong to another project now")
+        for held in _open(workspace, project_id)
+        if held.state is SkillState.TRIAL and _is_machines(History.read(workspace, held))
+    ]
 
 
-def _apply(workspace: Workspace, draft: compose.Draft, *, author: str, policy: str) -> Change:
+def _retire_vanished(workspace: Workspace, project_id: str, *, topics: Collection[str]) -> list[Change]:
+    """Put away what only the machine wrote, and nobody approved, and no lesson supports any more."""
+    return [
+        _put_away(workspace, held, reason="no lesson supports it any more")
+        for held in _open(workspace, project_id)
+        if held.topic and held.topic not in topics and held.state in (SkillState.CANDIDATE, SkillState.TRIAL)
+        for history in [History.read(workspace, held)]
+        if _is_machines(history) and not history.was_brought_back(ACTOR)
+    ]
+
+
+def _put_away(workspace: Workspace, held: skills.Skill, *, reason: str) -> Change:
+    # A candidate cannot be retired: it was never used.
+    state = SkillState.REJECTED if held.state is SkillState.CANDIDATE else SkillState.RETIRED
+    gone = lifecycle.decide(workspace, held.skill_id, state, actor=ACTOR, reason=reason)
+    return _change(gone, "retired", reason=reason)
+
+
+def _open(workspace: Workspace, project_id: str) -> list[skills.Skill]:
+    found = skills.listed(workspace, project_id=project_id, states=skills.OPEN_STATES)
+    return sorted((s for s in found if s.project_id == project_id), key=lambda s: (s.name, s.skill_id))
+
+
+def _is_machines(history: History) -> bool:
+    return all(v.origin in (ORIGIN, MODEL_ORIGIN) and v.lesson_ids for v in history.versions.values())
+
+
+def _cited_elsewhere(workspace: Workspace, project_id: str, *, topics: Collection[str]) -> set[str]:
+    """Give the lessons that an open skill states which this run does not revise: none becomes two skills."""
+    found: set[str] = set()
+    for held in _open(workspace, project_id):
+        if held.topic not in topics:
+            found.update(skills.version_of(workspace, held.skill_id, version=held.version).lesson_ids)
+    return found
+
+
+def _apply(workspace: Workspace, draft: compose.Draft, run: _Run) -> Change:
     held = _held(workspace, draft)
-    if held is not None and (why := _hands_off(workspace, held)):
-        return _change(held, "kept", reason=why)
-    document = template.write(draft)
-    if held is not None:
-        document = replace(document, name=held.name)
-        if _is_worded(workspace, held, document):
-            return _change(held, "kept")
-    lesson_ids = [x.lesson_id for x in draft.lessons]
-    context = context_of(
-        workspace,
-        project_id=draft.project_id,
-        lesson_ids=lesson_ids,
-        skill_id=held.skill_id if held else "",
+    if held is None:
+        return _create(workspace, draft, run)
+    history = History.read(workspace, held)
+    if held.state not in skills.OPEN_STATES:
+        if not history.put_away_by(ACTOR):
+            return _change(held, "kept", reason=f"it was {held.state} before")
+        held = _bring_back(workspace, held, policy=run.policy)
+        history = History.read(workspace, held)
+    draft = revise.wanted(draft, history)
+    if not draft.lessons:
+        return _change(held, "kept", reason="a person took out what supports it")
+    may_edit = run.policy == "auto" and held.state is SkillState.TRIAL
+    revision = revise.revise(
+        draft, history, author=run.author, may_edit_persons=may_edit, told_elsewhere=run.told
     )
+    if revision.document is None:
+        change = _change(held, "kept", reason=revision.kept)
+    else:
+        change = _revised(workspace, draft, held, revision)
+    # What supports it now may be enough, whatever was known when it was made.
+    return replace(change, state=lifecycle.admit(workspace, held.skill_id, policy=run.policy).state)
+
+
+def _create(workspace: Workspace, draft: compose.Draft, run: _Run) -> Change:
+    document = template.write(draft)
+    if not compose.is_enough(draft):
+        return Change(name=document.name, action="kept", reason="another skill states its lessons")
+    lesson_ids = [x.lesson_id for x in draft.lessons]
+    context = context_of(workspace, project_id=draft.project_id, lesson_ids=lesson_ids, skill_id="")
     findings = gates.check(document, context)
     if stopped := gates.blocking(findings):
         return Change(name=document.name, action="refused", findings=findings, reason=stopped[0].message)
     numbers = {"sessions": draft.sessions, "lessons": len(lesson_ids)}
-    said = _Said(
+    skill = lifecycle.create(
+        workspace,
+        document,
+        project_id=draft.project_id,
+        topic=draft.topic,
         requests=_requests(draft),
         lesson_ids=lesson_ids,
         origin=ORIGIN,
-        author=author,
+        author=run.author,
         findings=findings,
         actor=ACTOR,
-        numbers=numbers,
+        reason=f"passed every gate, with evidence from {_count(draft.sessions, 'session')}",
+        numbers=numbers | {revise.WROTE: revise.Wrote.of(document, template.items(draft)).as_json()},
     )
-    if held is None:
-        skill = lifecycle.create(
-            workspace,
-            document,
-            project_id=draft.project_id,
-            topic=draft.topic,
-            reason=f"passed every gate, with evidence from {_count(draft.sessions, 'session')}",
-            **said,
-        )
-        skill = lifecycle.admit(workspace, skill.skill_id, policy=policy, numbers=numbers)
-        return _change(skill, "created", findings)
-    reason = f"{_count(len(lesson_ids), 'lesson')} from {_count(draft.sessions, 'session')} now"
-    skill = lifecycle.add_version(workspace, held.skill_id, document, reason=reason, **said)
-    return _change(skill, "improved" if skill.version != held.version else "kept", findings)
+    skill = lifecycle.admit(workspace, skill.skill_id, policy=run.policy, numbers=numbers)
+    return _change(skill, "created", findings)
 
 
-class _Said(TypedDict):
-    requests: str
-    lesson_ids: list[str]
-    origin: str
-    author: str
-    findings: tuple[Finding, ...]
-    actor: str
-    numbers: dict[str, int]
+def _revised(
+    workspace: Workspace, draft: compose.Draft, held: skills.Skill, revision: revise.Revision
+) -> Change:
+    """Make a revision the skill's next version, if it passes the gates."""
+    document = revision.document
+    assert document is not None  # noqa: S101 - the caller has looked
+    context = context_of(
+        workspace, project_id=draft.project_id, lesson_ids=revision.lesson_ids, skill_id=held.skill_id
+    )
+    findings = gates.check(document, context)
+    stopped = gates.blocking(findings)
+    if revision.origin not in (ORIGIN, MODEL_ORIGIN) and revision.plain is not None:
+        # A person may state what no session shows; what the machine adds to it has to be shown.
+        stopped = gates.blocking(gates.check(revision.plain, context))
+        findings = gates.check(document, replace(context, person_authored=True))
+        stopped = (*stopped, *gates.blocking(findings))
+    if stopped:
+        return _change(held, "refused", findings, reason=stopped[0].message)
+    reason = revise.reason(workspace, revision)
+    skill = lifecycle.add_version(
+        workspace,
+        held.skill_id,
+        document,
+        requests=_requests(draft),
+        lesson_ids=revision.lesson_ids,
+        origin=revision.origin,
+        author=revision.author,
+        findings=findings,
+        actor=ACTOR,
+        reason=reason,
+        numbers={
+            "sessions": draft.sessions,
+            "lessons": len(revision.lesson_ids),
+            revise.WROTE: revision.wrote.as_json(),
+        },
+    )
+    if skill.version == held.version:
+        return _change(skill, "kept", findings)
+    return _change(skill, "improved", findings, reason=reason)
+
+
+def _bring_back(workspace: Workspace, held: skills.Skill, *, policy: str) -> skills.Skill:
+    """Use a skill again that was put away for want of lessons."""
+    state = SkillState.TRIAL if held.state is SkillState.RETIRED else SkillState.CANDIDATE
+    reason = "lessons support it again"
+    skill = lifecycle.decide(workspace, held.skill_id, state, actor=ACTOR, reason=reason)
+    return lifecycle.admit(workspace, skill.skill_id, policy=policy)
 
 
 def _held(workspace: Workspace, draft: compose.Draft) -> skills.Skill | None:
@@ -200,23 +297,6 @@ def _held(workspace: Workspace, draft: compose.Draft) -> skills.Skill | None:
         if s.project_id == draft.project_id
     ]
     return next((s for s in found if s.state in skills.OPEN_STATES), found[0] if found else None)
-
-
-def _hands_off(workspace: Workspace, held: skills.Skill) -> str:
-    """Say why a skill is not changed by the machine; empty where it may be."""
-    if held.state not in skills.OPEN_STATES:
-        return f"it was {held.state} before"
-    origin = skills.version_of(workspace, held.skill_id, version=held.version).origin
-    return "" if origin in (ORIGIN, MODEL_ORIGIN) else "a person wrote its current version"
-
-
-def _is_worded(workspace: Workspace, held: skills.Skill, document: SkillDocument) -> bool:
-    """Say whether a skill's current version is a model's wording of this very document."""
-    known = skills.versions(workspace, held.skill_id)
-    if known[-1].origin != MODEL_ORIGIN or known[-1].version != held.version:
-        return False
-    plain = next((v for v in reversed(known) if v.origin == ORIGIN), None)
-    return plain is not None and plain.content_hash == content_hash(document)
 
 
 def _change(

@@ -10,7 +10,7 @@ class Change:
     """Report what distillation did about one skill."""
 
     name: str
-    action: str  #: created, improved, kept, refused, retired
+    action: str  #: created, improved, kept, refused, retired, moved
     skill_id: str = ""
     state: str = ""
     findings: tuple[Finding, ...] = ()

@@ -10,15 +10,15 @@ from typing import Any
 
 from hivemind.agents.base import Agent, ReaderState
 from hivemind.agents.registry import NAMES, agents, by_name
-from hivemind.capture import ingest
+from hivemind.capture import boundary, ingest
 from hivemind.capture.git import project_of
-from hivemind.capture.redaction import Redactor
 from hivemind.distill import commands, compose, miners, session_view
 from hivemind.distill.miners import failures
 from hivemind.distill.writers import template
 from hivemind.domain.events import Event, EventKind, ResultStatus, Usage
 from hivemind.domain.lessons import Lesson, Occurrence
 from hivemind.domain.prices import cost_usd
+from hivemind.domain.projects import main_folder
 from hivemind.domain.skills import Evidence
 from hivemind.errors import HivemindError
 from hivemind.store.lessons import lesson_key
@@ -227,10 +227,10 @@ def _count_failures(view: session_view.SessionView, seen: Sighting) -> None:
 
 def _sum(sightings: Sequence[Sighting]) -> Survey:
     # As in the store: a session that knows its folder's remote names the project for the others there.
-    known = {s.root: s for s in sightings if s.has_remote}
+    known = {main_folder(s.root): s for s in sightings if s.has_remote}
     for s in sightings:
-        if s.root in known:
-            s.project_id, s.project = known[s.root].project_id, known[s.root].project
+        if not s.has_remote and (named := known.get(main_folder(s.root))) is not None:
+            s.project_id, s.project = named.project_id, named.project
     usages: dict[str, tuple[str, Usage]] = {}
     for s in sightings:
         for message_id, (model, usage) in s.usages.items():
@@ -272,7 +272,7 @@ def _sum(sightings: Sequence[Sighting]) -> Survey:
 def _repeated(sightings: Sequence[Sighting]) -> tuple[Failure, ...]:
     times: Counter[tuple[str, str, str]] = Counter()
     where: dict[tuple[str, str, str], set[str]] = defaultdict(set)
-    redactor = Redactor()
+    redactor = boundary.redactor()
     for s in sightings:
         for (command, error), number in s.failures.items():
             key = (s.project, command, redactor.redact(error).text)
@@ -295,7 +295,7 @@ def _drafts(sightings: Sequence[Sighting]) -> tuple[DraftSkill, ...]:
         names[s.project_id] = s.project
         for o in s.occurrences:
             grouped[s.project_id][o.kind, o.key].append((s.session_id, o))
-    redactor, found = Redactor(), []
+    redactor, found = boundary.redactor(), []
     for project_id, by_key in grouped.items():
         known = [_lesson(project_id, kind, key, seen) for (kind, key), seen in by_key.items()]
         for draft in compose.drafts(known, project_id=project_id, project_name=names[project_id]):

@@ -35,6 +35,9 @@ def read(episode: Episode) -> Iterator[Signal]:
         if failures.failed(call) or failures.worked(call):
             for purpose in _purposes(call.text) & set(STRENGTHS):
                 last[purpose] = call
+            for purpose, before in last.items():
+                if failures.failed(before) and _repeats(call, before):
+                    last[purpose] = call
     idle = "" if not last or _changes_anything(episode) else "and nothing was changed"
     for purpose, call in sorted(last.items()):
         yield _signal(purpose, call, but=overtaken(episode, call) or idle)
@@ -45,6 +48,13 @@ def _purposes(command: str) -> set[str]:
     steps = commands.steps(command)
     plain = (replace(s, words=tuple(w for w in s.words if len(w.split()) == 1)) for s in steps)
     return {commands.purpose(step) for step in plain if step.words}
+
+
+def _repeats(call: Call, before: Call) -> bool:
+    """Say whether a call is an earlier one with more said: the same command, its words and others."""
+    later = [set(step.words) for step in commands.steps(call.text) if step.words]
+    earlier = [step.words for step in commands.steps(before.text) if step.words]
+    return bool(earlier) and all(any(set(words) <= other for other in later) for words in earlier)
 
 
 def overtaken(episode: Episode, call: Call) -> str:

@@ -1,7 +1,7 @@
 """Grade the sessions that have something new, and store their episodes."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypedDict
 
 from hivemind.distill import episodes, grading
@@ -17,21 +17,30 @@ from hivemind.store.episodes import Graded
 MAX_REQUEST_CHARS = 200
 
 
-def grade_new(database: Database, workspace_id: str) -> int:
-    """Grade what is not graded yet, the earliest session first; give the number of sessions."""
+def grade_new(
+    database: Database,
+    workspace_id: str,
+    *,
+    graded: Callable[[Workspace, str], object] = lambda _workspace, _session_id: None,
+) -> int:
+    """Grade what is not graded yet, the earliest session first; give the number of sessions.
+
+    `graded` is called for each in the transaction that stores its episodes.
+    """
     with database.read(workspace_id) as workspace:
         waiting = stored.ungraded(workspace, version=grading.VERSION)
     for session in waiting:
         with database.read(workspace_id) as workspace:
-            graded = grade_session(workspace, session)
+            found = grade_session(workspace, session)
         with database.write(workspace_id) as workspace:
             stored.replace(
                 workspace,
                 session.session_id,
-                graded=graded,
+                graded=found,
                 graded_seq=session.next_seq,
                 version=grading.VERSION,
             )
+            graded(workspace, session.session_id)
     return len(waiting)
 
 

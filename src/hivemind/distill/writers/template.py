@@ -5,6 +5,7 @@ import re
 from hivemind.distill.compose import MIN_SESSIONS, Draft
 from hivemind.distill.contrast import wording
 from hivemind.distill.contrast.project import patterns_of
+from hivemind.distill.items import Item
 from hivemind.distill.miners import correction
 from hivemind.distill.writers.markdown import code, plain, quoted
 from hivemind.domain.lessons import Lesson
@@ -35,6 +36,16 @@ _PURPOSES = {
     "install": ("install dependencies", "install or add dependencies", "dependencies", "installing fails"),
     "serve": ("start the application", "start the application locally", "local start", "it does not start"),
     "deploy": ("deploy or release", "deploy or release", "releases", "a release fails"),
+}
+#: Section → the line above its list; the second stands where an order of commands comes before.
+INTROS = {
+    "order": ("After the last change and before committing, in this order:",),
+    "commands": ("What works here:", "Also known to work here:"),
+    "fixes": ("What fails here, and what to do:",),
+    "pitfalls": ("What the checks have refused here, so get it right the first time:",),
+    "contrasts": ("What attempts that worked here did, and most that failed did not:",),
+    "dangers": ("What went with failure here, so be sure before doing it:",),
+    "rules": ("Stated by people who work on this project:",),
 }
 _NOT_IN_NAME = re.compile(r"[^a-z0-9]+")
 _CHECKS = "checks"
@@ -130,37 +141,42 @@ def _purposes(draft: Draft) -> list[str]:
     return named or ["lint" if draft.topic == _CHECKS else draft.topic]
 
 
+def items(draft: Draft) -> tuple[Item, ...]:
+    """Give what the body states, in order; every lesson of the draft belongs to an item."""
+    ordered = list(draft.procedures[0].data["steps"]) if draft.procedures else []
+    remedies = {x.data["fix"]: x for x in draft.fixes if x.data.get("relation") == "remedy"}
+    hidden = [x for x in draft.commands if x.data["command"] in ordered]
+    found = []
+    if ordered:
+        steps = "\n".join(f"{n}. {code(str(step))}" for n, step in enumerate(ordered, start=1))
+        areas = [x for x in draft.areas if x.data["command"] in ordered]
+        found.append(_item("order", steps, *draft.procedures, *hidden, *areas))
+    found += _commands(draft, without={*ordered, *remedies})
+    for x in draft.fixes:
+        same = [
+            y
+            for y in (*draft.commands, *draft.areas)
+            if remedies.get(y.data["command"]) is x and y not in hidden
+        ]
+        found.append(_item("fixes", _fix(x), x, *same))
+    found += [_item("pitfalls", _pitfall(x), x) for x in draft.pitfalls]
+    found += [_item("contrasts", f"- {wording.advice(patterns_of(x.data))}", x) for x in draft.contrasts]
+    found += [_item("dangers", f"- {wording.warning(patterns_of(x.data))}", x) for x in draft.dangers]
+    return (*found, *(_item("rules", _rule(x), x) for x in draft.rules))
+
+
+def _item(section: str, text: str, *lessons: Lesson) -> Item:
+    return Item(section=section, text=text, lesson_ids=tuple(dict.fromkeys(x.lesson_id for x in lessons)))
+
+
 def _body(draft: Draft) -> str:
     parts = [f"# {_title(draft)}"]
-    ordered = list(draft.procedures[0].data["steps"]) if draft.procedures else []
-    if ordered:
-        parts += [
-            "After the last change and before committing, in this order:",
-            "\n".join(f"{n}. {code(str(step))}" for n, step in enumerate(ordered, start=1)),
-        ]
-    remedies = [x.data["fix"] for x in draft.fixes if x.data.get("relation") == "remedy"]
-    other = _commands(draft, without=[*ordered, *remedies])
-    if other:
-        parts += ["Also known to work here:" if ordered else "What works here:", "\n".join(other)]
-    if draft.fixes:
-        parts += ["What fails here, and what to do:", "\n".join(_fix(x) for x in draft.fixes)]
-    if draft.pitfalls:
-        parts += [
-            "What the checks have refused here, so get it right the first time:",
-            "\n".join(_pitfall(x) for x in draft.pitfalls),
-        ]
-    if draft.contrasts:
-        parts += [
-            "What attempts that worked here did, and most that failed did not:",
-            "\n".join(f"- {wording.advice(patterns_of(x.data))}" for x in draft.contrasts),
-        ]
-    if draft.dangers:
-        parts += [
-            "What went with failure here, so be sure before doing it:",
-            "\n".join(f"- {wording.warning(patterns_of(x.data))}" for x in draft.dangers),
-        ]
-    if draft.rules:
-        parts += ["Stated by people who work on this project:", "\n".join(_rule(x) for x in draft.rules)]
+    stated = items(draft)
+    for section, intros in INTROS.items():
+        own = [item.text for item in stated if item.section == section]
+        if own:
+            after_order = section == "commands" and any(item.section == "order" for item in stated)
+            parts += [intros[1 if after_order else 0], "\n".join(own)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -185,16 +201,24 @@ def _tasks(draft: Draft) -> str:
     return f"tasks about “{_join(named)}”" if named else "tasks"
 
 
-def _commands(draft: Draft, *, without: list[str]) -> list[str]:
-    """Give one line for each purpose, and folder where commands belong to one."""
-    folders = {x.data["command"]: str(x.data["folder"]) for x in draft.areas}
-    lines: dict[str, list[str]] = {}
+def _commands(draft: Draft, *, without: set[str]) -> list[Item]:
+    """Give one item for each purpose, and folder where commands belong to one."""
+    folders = {x.data["command"]: x for x in draft.areas}
+    lines: dict[str, list[Lesson]] = {}
     for x in draft.commands:
         if x.data["command"] not in without:
-            what, folder = _PURPOSES[str(x.data["purpose"])][0], folders.get(x.data["command"])
-            after = f", after changing {code(folder)}" if folder else ""
-            lines.setdefault(f"{what[0].upper()}{what[1:]}{after}", []).append(code(str(x.data["command"])))
-    return [f"- {what}: {', '.join(found)}" for what, found in lines.items()]
+            what, area = _PURPOSES[str(x.data["purpose"])][0], folders.get(x.data["command"])
+            after = f", after changing {code(str(area.data['folder']))}" if area else ""
+            lines.setdefault(f"{what[0].upper()}{what[1:]}{after}", []).append(x)
+    return [
+        _item(
+            "commands",
+            f"- {what}: {', '.join(code(str(x.data['command'])) for x in found)}",
+            *found,
+            *(folders[x.data["command"]] for x in found if x.data["command"] in folders),
+        )
+        for what, found in lines.items()
+    ]
 
 
 def _fix(lesson: Lesson) -> str:
