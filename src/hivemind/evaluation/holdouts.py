@@ -1,0 +1,242 @@
+"""From which share of sessions each live skill is withheld now: by its state, and more for a model new here.
+
+A model is new for a skill while it has too few episodes without it, and other models have shown what the
+skill does. Everything is computed anew from the stored exposures; the channels read the table `holdouts`.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import sqlalchemy as sa
+
+from hivemind.domain.exposures import Arm
+from hivemind.domain.skills import LIVE_STATES, SkillState
+from hivemind.evaluation import policy
+from hivemind.store import bulk, schema
+from hivemind.store.database import Workspace
+
+#: Episodes of other models with a skill, from which there is something that a new model may differ from.
+KNOWN_EPISODES = 5
+#: Episodes of a new model without a skill, with which the raised share ends: an interval of about ±20 points.
+ENOUGH_EPISODES = 20
+#: Where a skill rarely fits, the raised share ends with so many episodes of the new model in all …
+MOST_EPISODES = 100
+#: … or so long after the model's first session, however few they are.
+MOST_DAYS = 60
+#: Models of one workspace that are looked at, the latest used first; a long tail of them is noise.
+MAX_MODELS = 20
+#: What agents write where no model answered.
+NO_MODELS = frozenset({"", "<synthetic>", "unknown"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holdout:
+    """Hold one share with its reason; an empty model stands for all without a row of their own."""
+
+    skill_id: str
+    request_model: str
+    share: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """Hold what is withheld of a skill, and what came of it so far."""
+
+    skill_id: str
+    name: str
+    state: SkillState
+    share: float
+    reason: str
+    by_model: dict[str, float]
+    sessions_given: int
+    sessions_withheld: int
+    reasons: tuple[str, ...]  #: of the models that are new here
+
+
+@dataclass(frozen=True, slots=True)
+class _Live:
+    skill_id: str
+    state: SkillState
+    project_id: str
+
+
+@dataclass(slots=True)
+class _Counts:
+    given: int = 0
+    withheld: int = 0
+
+    @property
+    def episodes(self) -> int:
+        return self.given + self.withheld
+
+
+def refresh(
+    workspace: Workspace,
+    *,
+    enabled: bool,
+    trial_percent: int,
+    active_percent: int,
+    new_model_percent: int,
+    numbers: Mapping[str, policy.Numbers] | None = None,
+    now: datetime | None = None,
+) -> int:
+    """Bring the table in line with skills, settings and data; give the number of rows that changed.
+
+    `numbers` are those by which skills are promoted: what seems to do harm is withheld more.
+    """
+    wanted: dict[tuple[str, str], Holdout] = {}
+    if enabled:
+        base = {SkillState.TRIAL: trial_percent / 100, SkillState.ACTIVE: active_percent / 100}
+        live = _live(workspace)
+        for skill in live:
+            row = _of_state(skill, base[skill.state], (numbers or {}).get(skill.skill_id))
+            wanted[row.skill_id, ""] = row
+        if new_model_percent and any(base.values()):
+            for row in _of_new_models(workspace, live, new_model_percent / 100, now or datetime.now(UTC)):
+                if row.share > wanted[row.skill_id, ""].share > 0:
+                    wanted[row.skill_id, row.request_model] = row
+    return _store(workspace, wanted)
+
+
+def standings(workspace: Workspace) -> list[Standing]:
+    """Give what is withheld of each live skill, by name."""
+    s, o = schema.skills, schema.offers
+    rows = _stored(workspace)
+    counted = sa.select(o.c.skill_id, o.c.arm, sa.func.count(sa.distinct(o.c.session_id)).label("sessions"))
+    counted = counted.where(o.c.workspace_id == workspace.workspace_id).group_by(o.c.skill_id, o.c.arm)
+    sessions = {(row.skill_id, row.arm): int(row.sessions) for row in workspace.execute(counted)}
+    live = sa.select(s.c.skill_id, s.c.name, s.c.state).where(
+        s.c.workspace_id == workspace.workspace_id, s.c.state.in_([state.value for state in LIVE_STATES])
+    )
+    found = []
+    for skill in workspace.execute(live.order_by(s.c.name, s.c.skill_id)):
+        own = [row for (skill_id, _), row in rows.items() if skill_id == skill.skill_id]
+        base = rows.get((skill.skill_id, ""))
+        models = sorted((row for row in own if row.request_model), key=lambda row: row.request_model)
+        found.append(
+            Standing(
+                skill_id=skill.skill_id,
+                name=skill.name,
+                state=SkillState(skill.state),
+                share=base.share if base else 0.0,
+                reason=base.reason if base else "",
+                by_model={row.request_model: row.share for row in models},
+                sessions_given=sessions.get((skill.skill_id, Arm.GIVEN.value), 0),
+                sessions_withheld=sessions.get((skill.skill_id, Arm.WITHHELD.value), 0),
+                reasons=tuple(row.reason for row in models),
+            )
+        )
+    return found
+
+
+def _live(workspace: Workspace) -> list[_Live]:
+    s = schema.skills
+    rows = workspace.execute(
+        sa.select(s.c.skill_id, s.c.state, s.c.project_id)
+        .where(s.c.workspace_id == workspace.workspace_id)
+        .where(s.c.state.in_([state.value for state in LIVE_STATES]))
+    )
+    return [_Live(row.skill_id, SkillState(row.state), row.project_id) for row in rows]
+
+
+def _of_state(skill: _Live, base: float, numbers: policy.Numbers | None) -> Holdout:
+    share = base if numbers is None else policy.holdout_share(skill.state, numbers, base)
+    what = "on trial" if skill.state is SkillState.TRIAL else "active"
+    reason = f"{what}: withheld from {_percent(base)} of sessions"
+    if share > base:
+        reason = f"it seems to do harm: withheld from {_percent(share)} of sessions until that is known"
+    return Holdout(skill_id=skill.skill_id, request_model="", share=share, reason=reason)
+
+
+def _of_new_models(workspace: Workspace, live: list[_Live], share: float, now: datetime) -> Iterator[Holdout]:
+    first = _first_sessions(workspace, now)
+    counts = _counts(workspace) if first else {}
+    for skill in live:
+        of_skill = counts.get(skill.skill_id, {})
+        total = sum(one.episodes for one in of_skill.values())
+        for model, projects in first.items():
+            if skill.project_id and skill.project_id not in projects:
+                continue
+            own = of_skill.get(model, _Counts())
+            known = total - own.episodes >= KNOWN_EPISODES
+            if known and own.withheld < ENOUGH_EPISODES and own.episodes < MOST_EPISODES:
+                yield Holdout(
+                    skill_id=skill.skill_id,
+                    request_model=model,
+                    share=share,
+                    reason=f"{model} is new here: withheld from {_percent(share)} of its sessions "
+                    f"until {ENOUGH_EPISODES} episodes without ({own.withheld} so far)",
+                )
+
+
+def _first_sessions(workspace: Workspace, now: datetime) -> dict[str, set[str]]:
+    """Give the models that came here not long ago, with the projects that they worked on."""
+    s = schema.sessions
+    first, last = sa.func.min(s.c.started_at), sa.func.max(s.c.ended_at)
+    rows = workspace.execute(
+        sa.select(s.c.request_model, s.c.project_id, first.label("first"), last.label("last"))
+        .where(s.c.workspace_id == workspace.workspace_id, s.c.request_model.not_in(NO_MODELS))
+        .group_by(s.c.request_model, s.c.project_id)
+        .order_by(last.desc())
+    )
+    projects: dict[str, set[str]] = {}
+    since: dict[str, datetime] = {}
+    for row in rows:
+        projects.setdefault(row.request_model, set()).add(row.project_id)
+        if row.first is not None:
+            since[row.request_model] = min(row.first, since.get(row.request_model, row.first))
+    recent = [
+        model for model in projects if model in since and now - since[model] < timedelta(days=MOST_DAYS)
+    ]
+    return {model: projects[model] for model in recent[:MAX_MODELS]}
+
+
+def _counts(workspace: Workspace) -> dict[str, dict[str, _Counts]]:
+    """Count the episodes of each skill and model that had it and that did not."""
+    e = schema.exposures
+    rows = workspace.execute(
+        sa.select(e.c.skill_id, e.c.request_model, e.c.arm, sa.func.count().label("episodes"))
+        .where(e.c.workspace_id == workspace.workspace_id)
+        .group_by(e.c.skill_id, e.c.request_model, e.c.arm)
+    )
+    found: dict[str, dict[str, _Counts]] = {}
+    for row in rows:
+        counts = found.setdefault(row.skill_id, {}).setdefault(row.request_model, _Counts())
+        if row.arm == Arm.GIVEN.value:
+            counts.given += row.episodes
+        elif row.arm == Arm.WITHHELD.value:
+            counts.withheld += row.episodes
+    return found
+
+
+def _stored(workspace: Workspace) -> dict[tuple[str, str], Holdout]:
+    h = schema.holdouts
+    rows = workspace.execute(sa.select(h).where(h.c.workspace_id == workspace.workspace_id))
+    names = Holdout.__dataclass_fields__
+    return {
+        (row.skill_id, row.request_model): Holdout(**{name: row._mapping[name] for name in names})
+        for row in rows
+    }
+
+
+def _store(workspace: Workspace, wanted: dict[tuple[str, str], Holdout]) -> int:
+    h, before = schema.holdouts, _stored(workspace)
+    changed = [row for key, row in wanted.items() if before.get(key) != row]
+    for row in changed:
+        bulk.put(workspace, h, {name: getattr(row, name) for name in Holdout.__dataclass_fields__})
+    gone = [key for key in before if key not in wanted]
+    for skill_id, model in gone:
+        workspace.execute(
+            h.delete().where(
+                h.c.workspace_id == workspace.workspace_id,
+                h.c.skill_id == skill_id,
+                h.c.request_model == model,
+            )
+        )
+    return len(changed) + len(gone)
+
+
+def _percent(share: float) -> str:
+    return f"{share * 100:.3g} %"

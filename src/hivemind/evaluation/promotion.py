@@ -1,0 +1,135 @@
+"""Move skills by their numbers: to trial, to active, out of use; each move is a row of the ledger."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from hivemind.domain.skills import LIVE_STATES, SkillState
+from hivemind.errors import HivemindError
+from hivemind.evaluation import policy, uplift
+from hivemind.evaluation.policy import Judgement, Numbers, Verdict
+from hivemind.evaluation.statistics import Proportion
+from hivemind.evaluation.uplift import Uplift
+from hivemind.library import lifecycle, rules
+from hivemind.library.rules import Policies
+from hivemind.store import flags
+from hivemind.store import skills as store
+from hivemind.store.database import Workspace
+from hivemind.store.flags import FlagKind
+from hivemind.store.skills import Skill
+
+#: Who retires what harms.
+HARM_ACTOR = "policy:harm"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """Hold one move of a skill."""
+
+    skill_id: str
+    name: str
+    before: SkillState
+    after: SkillState
+    reason: str
+
+
+def apply(workspace: Workspace, *, policies: Policies, now: datetime) -> list[Change]:
+    """Look at every skill that a policy may move, and move those whose numbers say so.
+
+    What harms is retired under every policy; moving up is for skills under `auto`.
+    """
+    changes = [
+        change
+        for skill in store.listed(workspace, states=(SkillState.CANDIDATE, SkillState.REJECTED))
+        if (change := _looked_at_again(workspace, skill, policies)) is not None
+    ]
+    live = store.listed(workspace, states=LIVE_STATES)
+    measured = {
+        one.skill_id: one for one in uplift.of_workspace(workspace, skill_ids=[s.skill_id for s in live])
+    }
+    for skill in live:
+        change = _judged(workspace, skill, measured.get(skill.skill_id), policies=policies, now=now)
+        changes += [change] if change else []
+    return changes
+
+
+def _looked_at_again(workspace: Workspace, skill: Skill, policies: Policies) -> Change | None:
+    try:
+        if skill.state is SkillState.REJECTED:
+            after = lifecycle.come_back(workspace, skill.skill_id)
+        else:
+            after = lifecycle.admit(
+                workspace, skill.skill_id, policy=policies.publish, share_policy=policies.share
+            )
+    except HivemindError as error:
+        if error.slug != "skill-name-taken":
+            raise
+        return None  # another skill has the name by now
+    return _change(workspace, skill, after)
+
+
+def numbers_of(workspace: Workspace, skill: Skill, measured: Uplift | None) -> Numbers:
+    """Give what a skill is judged by."""
+    shown = rules.support(workspace, skill).successes if skill.state is SkillState.TRIAL else 0
+    exposures = measured.exposures if measured else 0
+    if measured is not None and measured.comparison is not None:
+        return Numbers.of(measured.comparison, evidence_sessions=shown, exposures=exposures)
+    nothing = Proportion(0.0, 0.0)
+    return Numbers(
+        given=nothing,
+        withheld=nothing,
+        sessions_given=0,
+        sessions_withheld=0,
+        evidence_sessions=shown,
+        exposures=exposures,
+    )
+
+
+def _judged(
+    workspace: Workspace, skill: Skill, measured: Uplift | None, *, policies: Policies, now: datetime
+) -> Change | None:
+    numbers = numbers_of(workspace, skill, measured)
+    judgement = policy.judge(skill.state, numbers)
+    if judgement.verdict is Verdict.WAIT:
+        return None
+    up = judgement.verdict is Verdict.PROMOTE
+    to_state = SkillState.ACTIVE if up else SkillState.RETIRED
+    if up and policies.of(skill) != rules.AUTO:
+        return None
+    ledger = store.decisions(workspace, skill.skill_id)
+    if rules.is_settled(ledger, to_state, exposures=numbers.exposures):
+        return None
+    after = lifecycle.decide(
+        workspace,
+        skill.skill_id,
+        to_state,
+        actor=lifecycle.AUTO_ACTOR if up else HARM_ACTOR,
+        reason=judgement.reason,
+        numbers=_as_numbers(numbers, judgement),
+    )
+    if not up:
+        flags.raise_one(workspace, skill.skill_id, FlagKind.HARM, message=judgement.reason, at=now)
+    return _change(workspace, skill, after)
+
+
+def _as_numbers(numbers: Numbers, judgement: Judgement) -> dict[str, Any]:
+    return {
+        rules.EXPOSURES: numbers.exposures,
+        "given": [numbers.given.successes, numbers.given.total],
+        "withheld": [numbers.withheld.successes, numbers.withheld.total],
+        "sessions_given": numbers.sessions_given,
+        "sessions_withheld": numbers.sessions_withheld,
+        "harm_probability": judgement.harm_probability,
+    }
+
+
+def _change(workspace: Workspace, before: Skill, after: Skill) -> Change | None:
+    if after.state is before.state:
+        return None
+    return Change(
+        skill_id=after.skill_id,
+        name=after.name,
+        before=before.state,
+        after=after.state,
+        reason=store.decisions(workspace, after.skill_id)[-1].reason,
+    )

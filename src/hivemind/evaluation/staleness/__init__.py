@@ -1,0 +1,1 @@
+"""Notice when what a skill names is gone from its project, or when nobody needs the skill."""

@@ -1,0 +1,225 @@
+"""What skills do: success with and without each, by model, with an interval or "not enough data".
+
+Only sessions that took part in the experiment are compared: those from which the skill might have been
+withheld, by the arm that the draw gave them, at prompts that it fitted. So the same kind of task is on both
+sides. Sessions are compared within their project, model and share of withholding, and the strata are pooled
+(`statistics.standardised`).
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import sqlalchemy as sa
+
+from hivemind.domain.exposures import Arm
+from hivemind.domain.outcomes import Outcome
+from hivemind.domain.skills import SkillState
+from hivemind.evaluation import statistics
+from hivemind.evaluation.statistics import Comparison, Interval, Proportion
+from hivemind.store import schema
+from hivemind.store.database import Workspace
+
+#: Bound parameters of one statement.
+_CHUNK = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """Hold what became of the episodes on one side; means are for an episode, None without any."""
+
+    episodes: int = 0
+    sessions: int = 0
+    successes: int = 0
+    failures: int = 0
+    unknown: int = 0
+    turns: float | None = None
+    tokens: float | None = None
+    tool_errors: float | None = None
+    followed: int = 0
+    followable: int = 0  #: episodes in which it could be seen whether the skill was followed
+    rate: float | None = None  #: of success among the known, pooled over strata
+
+    @property
+    def known(self) -> int:
+        """Count the episodes with an outcome."""
+        return self.successes + self.failures
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Uplift:
+    """Hold what one skill does, with one model or with all of them."""
+
+    skill_id: str
+    name: str
+    project_id: str
+    state: SkillState
+    version: int
+    request_model: str  #: empty: all of them together
+    exposures: int  #: episodes that it was given to, also outside of the experiment
+    given: Side
+    withheld: Side
+    difference: float | None = None
+    interval: Interval | None = None
+    harm_probability: float | None = None
+    comparison: Comparison | None = None  #: None where no stratum has both sides
+    is_enough: bool = False  #: both sides are worth enough independent episodes to show a difference
+
+
+def of_workspace(
+    workspace: Workspace, *, by_model: bool = False, skill_ids: Sequence[str] | None = None
+) -> list[Uplift]:
+    """Give every skill that was ever offered, or some; with `by_model` a row for each of its models."""
+    strata: dict[tuple[str, str], list[Any]] = {}
+    for row in _strata(workspace, skill_ids=skill_ids):
+        strata.setdefault((row.skill_id, row.request_model if by_model else ""), []).append(row)
+    totals = _totals(workspace, by_model=by_model, skill_ids=skill_ids)
+    known = _skills(workspace, {skill_id for skill_id, _ in totals})
+    return [
+        _uplift(known[key[0]], key[1], exposures=totals[key], rows=strata.get(key, []))
+        for key in sorted(totals)
+        if key[0] in known
+    ]
+
+
+def _uplift(skill: Any, model: str, *, exposures: int, rows: Sequence[Any]) -> Uplift:
+    found = Uplift(
+        skill_id=skill.skill_id,
+        name=skill.name,
+        project_id=skill.project_id,
+        state=SkillState(skill.state),
+        version=skill.version,
+        request_model=model,
+        exposures=exposures,
+        given=_side(rows, Arm.GIVEN),
+        withheld=_side(rows, Arm.WITHHELD),
+    )
+    comparison = statistics.standardised(_comparisons(rows))
+    given = statistics.effective(comparison.given, comparison.sessions_given)
+    withheld = statistics.effective(comparison.withheld, comparison.sessions_withheld)
+    if given.rate is None or withheld.rate is None:
+        return found
+    return replace(
+        found,
+        given=replace(found.given, rate=given.rate),
+        withheld=replace(found.withheld, rate=withheld.rate),
+        difference=given.rate - withheld.rate,
+        interval=statistics.difference(given, withheld),
+        harm_probability=statistics.harm_probability(given, withheld),
+        comparison=comparison,
+        is_enough=statistics.is_enough(comparison),
+    )
+
+
+def _comparisons(rows: Sequence[Any]) -> list[Comparison]:
+    """Give each stratum's two sides."""
+    strata: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for row in rows:
+        strata.setdefault((row.project_id, row.request_model, row.share), {})[row.arm] = row
+    return [
+        Comparison(
+            given=_proportion(arms.get(Arm.GIVEN.value)),
+            withheld=_proportion(arms.get(Arm.WITHHELD.value)),
+            sessions_given=_sessions(arms.get(Arm.GIVEN.value)),
+            sessions_withheld=_sessions(arms.get(Arm.WITHHELD.value)),
+        )
+        for _, arms in sorted(strata.items())
+    ]
+
+
+def _proportion(row: Any) -> Proportion:
+    return Proportion(float(row.k), float(row.n)) if row else Proportion(0.0, 0.0)
+
+
+def _sessions(row: Any) -> float:
+    return float(row.known_sessions) if row else 0.0
+
+
+def _totals(
+    workspace: Workspace, *, by_model: bool, skill_ids: Sequence[str] | None
+) -> dict[tuple[str, str], int]:
+    """Count the episodes that each skill was given to; 0 where it was only ever withheld."""
+    x = schema.exposures
+    model = x.c.request_model if by_model else sa.literal("")
+    given = sa.func.sum(sa.case((x.c.arm == Arm.GIVEN.value, 1), else_=0))
+    query = sa.select(x.c.skill_id, model.label("model"), given.label("given")).where(
+        x.c.workspace_id == workspace.workspace_id
+    )
+    found: dict[tuple[str, str], int] = {}
+    for chosen in _chosen(query, x.c.skill_id, skill_ids):
+        for row in workspace.execute(chosen.group_by(x.c.skill_id, model)):
+            found[row.skill_id, row.model] = int(row.given)
+    return found
+
+
+def _strata(workspace: Workspace, *, skill_ids: Sequence[str] | None) -> Iterable[Any]:
+    """Give a row of sums for each skill, project, model, share and arm of the experiment."""
+    x, e = schema.exposures, schema.episodes
+    success = sa.case((e.c.score_label == Outcome.SUCCESS.value, 1), else_=0)
+    known = sa.case((e.c.score_label.in_([Outcome.SUCCESS.value, Outcome.FAILURE.value]), 1), else_=0)
+    keys = (x.c.skill_id, x.c.project_id, x.c.request_model, x.c.share, x.c.arm)
+    query = (
+        sa.select(
+            *keys,
+            sa.func.count().label("episodes"),
+            sa.func.count(sa.distinct(x.c.session_id)).label("sessions"),
+            sa.func.count(sa.distinct(sa.case((known == 1, x.c.session_id)))).label("known_sessions"),
+            sa.func.sum(success).label("k"),
+            sa.func.sum(known).label("n"),
+            sa.func.sum(e.c.turns).label("turns"),
+            sa.func.sum(e.c.input_tokens + e.c.output_tokens).label("tokens"),
+            sa.func.sum(e.c.tool_errors).label("tool_errors"),
+            sa.func.sum(sa.case((x.c.followed.is_(True), 1), else_=0)).label("followed"),
+            sa.func.count(x.c.followed).label("followable"),
+        )
+        .join(e, sa.and_(e.c.workspace_id == x.c.workspace_id, e.c.episode_id == x.c.episode_id))
+        .where(
+            x.c.workspace_id == workspace.workspace_id,
+            x.c.share > 0,
+            x.c.arm.in_([Arm.GIVEN.value, Arm.WITHHELD.value]),
+        )
+        .group_by(*keys)
+    )
+    for chosen in _chosen(query, x.c.skill_id, skill_ids):
+        yield from workspace.execute(chosen)
+
+
+def _side(rows: Sequence[Any], arm: Arm) -> Side:
+    """Add up one arm over the strata."""
+    mine = [row for row in rows if row.arm == arm.value]
+    episodes = sum(row.episodes for row in mine)
+    if not episodes:
+        return Side()
+    successes, known = sum(row.k for row in mine), sum(row.n for row in mine)
+    return Side(
+        episodes=episodes,
+        sessions=sum(row.sessions for row in mine),
+        successes=successes,
+        failures=known - successes,
+        unknown=episodes - known,
+        turns=sum(row.turns for row in mine) / episodes,
+        tokens=sum(row.tokens for row in mine) / episodes,
+        tool_errors=sum(row.tool_errors for row in mine) / episodes,
+        followed=sum(row.followed for row in mine),
+        followable=sum(row.followable for row in mine),
+        rate=successes / known if known else None,
+    )
+
+
+def _chosen(query: sa.Select[Any], column: Any, skill_ids: Sequence[str] | None) -> Iterable[sa.Select[Any]]:
+    if skill_ids is None:
+        yield query
+        return
+    unique = sorted(set(skill_ids))
+    for start in range(0, len(unique), _CHUNK):
+        yield query.where(column.in_(unique[start : start + _CHUNK]))
+
+
+def _skills(workspace: Workspace, skill_ids: set[str]) -> dict[str, Any]:
+    t = schema.skills
+    rows = workspace.execute(
+        sa.select(t.c.skill_id, t.c.name, t.c.project_id, t.c.state, t.c.version).where(
+            t.c.workspace_id == workspace.workspace_id
+        )
+    )
+    return {row.skill_id: row for row in rows if row.skill_id in skill_ids}
