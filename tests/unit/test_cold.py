@@ -31,13 +31,13 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def test_a_prompt_in_the_project_gets_its_skill(shop: str) -> None:
     """The project is found from a folder below its root."""
-    assert "make test" in cold.answer(shop, "default", f"{ROOT}/src/shop", PROMPT, 5)
+    assert "make test" in cold.answer(shop, "default", f"{ROOT}/src/shop", PROMPT, 5).text
 
 
 @pytest.mark.parametrize("cwd", ["/home/dev/shop-api-2", "/home/dev", "/", "", "relative"])
 def test_a_prompt_elsewhere_gets_nothing_of_the_project(shop: str, cwd: str) -> None:
     """A folder that only begins like the root, or lies above it, is not the project."""
-    assert cold.answer(shop, "default", cwd, PROMPT, 5) == ""
+    assert cold.answer(shop, "default", cwd, PROMPT, 5).text == ""
 
 
 def test_the_nearest_root_wins(tmp_path: Path) -> None:
@@ -50,8 +50,8 @@ def test_the_nearest_root_wins(tmp_path: Path) -> None:
         store_skill(workspace, "inner-tests", "How to run the tests.", project_id="inner", body="inner way")
     database.close()
     path = str(tmp_path / "hivemind.db")
-    assert "inner way" in cold.answer(path, "default", "/w/mono/packages/app/src", PROMPT, 5)
-    assert "outer way" in cold.answer(path, "default", "/w/mono/packages", PROMPT, 5)
+    assert "inner way" in cold.answer(path, "default", "/w/mono/packages/app/src", PROMPT, 5).text
+    assert "outer way" in cold.answer(path, "default", "/w/mono/packages", PROMPT, 5).text
 
 
 def test_a_link_to_the_root_is_the_project(tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ def test_a_link_to_the_root_is_the_project(tmp_path: Path) -> None:
     root.mkdir()
     (tmp_path / "link").symlink_to(root)
     path = shop_library(tmp_path / "hivemind.db", root=os.path.realpath(root))
-    assert cold.answer(str(path), "default", str(tmp_path / "link"), PROMPT, 5)
+    assert cold.answer(str(path), "default", str(tmp_path / "link"), PROMPT, 5).text
 
 
 def test_what_a_session_was_shown_is_not_sent_again(tmp_path: Path) -> None:
@@ -81,8 +81,8 @@ def test_what_a_session_was_shown_is_not_sent_again(tmp_path: Path) -> None:
             )
         )
     database.close()
-    assert cold.answer(path, "default", ROOT, PROMPT, 5, session_id="s1") == ""
-    assert "make test" in cold.answer(path, "default", ROOT, PROMPT, 5, session_id="s2")
+    assert cold.answer(path, "default", ROOT, PROMPT, 5, session_id="s1").text == ""
+    assert "make test" in cold.answer(path, "default", ROOT, PROMPT, 5, session_id="s2").text
 
 
 def test_trouble_gives_nothing(tmp_path: Path, shop: str) -> None:
@@ -95,8 +95,8 @@ def test_trouble_gives_nothing(tmp_path: Path, shop: str) -> None:
     content[4096:-4096] = b"\xa5" * (len(content) - 8192)
     damaged.write_bytes(content)
     for path in (missing, empty, text, damaged, tmp_path):
-        assert cold.answer(str(path), "default", ROOT, PROMPT, 5) == ""
-    assert cold.answer(shop, "another", ROOT, PROMPT, 5) == ""
+        assert cold.answer(str(path), "default", ROOT, PROMPT, 5).text == ""
+    assert cold.answer(shop, "another", ROOT, PROMPT, 5).text == ""
     assert not missing.exists()
 
 
@@ -107,24 +107,24 @@ def test_a_locked_database_is_given_up_in_time(tmp_path: Path) -> None:
     holder.execute("PRAGMA journal_mode=DELETE")
     holder.execute("BEGIN EXCLUSIVE")
     started = time.monotonic()
-    assert cold.answer(str(path), "default", ROOT, PROMPT, 0.1) == ""
+    assert cold.answer(str(path), "default", ROOT, PROMPT, 0.1).text == ""
     assert time.monotonic() - started < 2
     holder.close()
 
 
 def test_a_deadline_that_has_passed_gives_nothing(shop: str) -> None:
     """Work that would be late is given up."""
-    assert cold.answer(shop, "default", ROOT, PROMPT, 0) == ""
-    assert cold.answer(shop, "default", ROOT, PROMPT, -1) == ""
+    assert cold.answer(shop, "default", ROOT, PROMPT, 0).text == ""
+    assert cold.answer(shop, "default", ROOT, PROMPT, -1).text == ""
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
 @given(workspace=st.text(max_size=20), cwd=st.text(max_size=40), prompt=st.text(max_size=200))
 def test_no_text_makes_it_raise(shop: str, workspace: str, cwd: str, prompt: str) -> None:
     """Whatever the hook was handed, the answer is a text."""
-    assert isinstance(cold.answer(shop, workspace, cwd, prompt, 5), str)
-    assert isinstance(cold.answer(shop, "default", ROOT, prompt, 5), str)
-    assert cold.answer(cwd, "default", ROOT, prompt, 5) == ""
+    assert isinstance(cold.answer(shop, workspace, cwd, prompt, 5).text, str)
+    assert isinstance(cold.answer(shop, "default", ROOT, prompt, 5).text, str)
+    assert cold.answer(cwd, "default", ROOT, prompt, 5).text == ""
 
 
 def test_it_needs_the_standard_library_only(shop: str) -> None:
@@ -133,7 +133,7 @@ def test_it_needs_the_standard_library_only(shop: str) -> None:
     program = (
         "import sys; before = set(sys.modules); sys.path.insert(0, sys.argv[1])\n"
         "from hivemind.retrieval import cold\n"
-        "assert 'make test' in cold.answer(*sys.argv[2:6], 5)\n"
+        "assert 'make test' in cold.answer(*sys.argv[2:6], 5).text\n"
         "loaded = {name.partition('.')[0] for name in set(sys.modules) - before} - {'hivemind'}\n"
         "print(*sorted(loaded - sys.stdlib_module_names))\n"
         "print(*sorted({'typing', 'dataclasses', 'inspect', 'asyncio'} & set(sys.modules)))\n"

@@ -26,6 +26,10 @@ MAX_LOG_BYTES = 1 << 20
 MAX_ANSWER_BYTES = 1 << 20
 #: What of a long prompt is compared with skills, in characters.
 MAX_PROMPT_CHARS = 32_000
+#: Of a session's spool file the end is read for what was decided in the session, in bytes.
+MAX_SPOOL_BYTES = 64 << 10
+#: A longer session id may be another one in the store, in characters.
+MAX_PLAIN_ID_CHARS = 100
 #: A worker that has not come up after this long may be started again, in seconds.
 STARTING_S = 15
 OFF = ("false", "0", "off", "no")
@@ -110,6 +114,8 @@ def _run(agent: str, event: str, data: str, root: str) -> None:
         event,
         context=context if isinstance(context, str) else "",
         notice=notice if isinstance(notice, str) else "",
+        # Where a client lists the skill folder before its hook runs, it has to be told to look again.
+        **({"reload": True} if answer.get("reload") is True and hasattr(adapter, "RELOADS") else {}),
     )
     if text:
         sys.stdout.write(text)
@@ -200,11 +206,69 @@ def _ask(data: str, said: dict, prompt: str, unspooled: str) -> dict:  # type: i
         return {}
     from hivemind.retrieval import cold
 
-    cwd = said.get("cwd")
-    context = cold.answer(
-        layout.database(data), said["workspace"], cwd if isinstance(cwd, str) else "", prompt, COLD_S
+    cwd, known = said.get("cwd"), _offered(data, said)
+    found = cold.answer(
+        layout.database(data),
+        said["workspace"],
+        cwd if isinstance(cwd, str) else "",
+        prompt,
+        COLD_S,
+        session_id=_key(said["session_id"]),
+        agent=said["agent"],
+        known=known,
     )
-    return {"context": context}
+    if found.offers:
+        _tell_offers(data, said, found.offers)
+    return {"context": found.text}
+
+
+def _key(session_id: str) -> str:
+    """Give the store's key of a session."""
+    if len(session_id) <= MAX_PLAIN_ID_CHARS and session_id.isascii() and session_id.isprintable():
+        return session_id
+    from hivemind.domain.events import session_key
+
+    return session_key(session_id)
+
+
+def _offered(data: str, said: dict) -> dict:  # type: ignore[type-arg]
+    """Give what was decided in the session and waits in its spool file for the worker."""
+    from hivemind.capture import layout
+    from hivemind.domain import plain_json
+
+    found: dict = {}  # type: ignore[type-arg]
+    try:
+        path = os.path.join(layout.spool_dir(data), layout.session_file(said["session_id"]) + ".jsonl")
+        fd = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        try:
+            os.lseek(fd, max(0, os.fstat(fd).st_size - MAX_SPOOL_BYTES), os.SEEK_SET)
+            content = os.read(fd, MAX_SPOOL_BYTES)
+        finally:
+            os.close(fd)
+        for line in content.split(b"\n"):
+            if b'"compact"' in line:
+                found.clear()  # the agent forgot what it was given
+            elif b'"offers"' in line:
+                for skill_id, _, arm, share in plain_json.loads(line)["offers"]:
+                    found.setdefault(str(skill_id), (str(arm), float(share)))
+    except (OSError, ValueError, TypeError, KeyError):
+        pass
+    return found
+
+
+def _tell_offers(data: str, said: dict, offers: list) -> None:  # type: ignore[type-arg]
+    """Let the worker know what the session was given and what was withheld from it."""
+    from hivemind.capture import layout
+    from hivemind.domain import plain_json
+
+    told = {k: said[k] for k in ("agent", "session_id", "workspace", "cwd", "at") if k in said}
+    told |= {"moment": "offers", "offers": [list(offer) for offer in offers]}
+    try:
+        _announce(
+            data, layout.spool_dir(data), layout.session_file(said["session_id"]), plain_json.dumps(told)
+        )
+    except OSError:
+        pass  # the disk is full: the agent gets its answer all the same
 
 
 _ASKED = ("agent", "session_id", "cwd", "workspace", "moment")

@@ -14,6 +14,8 @@ SETTLED_S = 60.0
 MAX_LINE_BYTES = 1 << 20
 #: So much of one file is read at a time; without one newline in it, it is nothing that hooks wrote, in bytes.
 READ_BYTES = 16 << 20
+#: A hook offers a few skills, whose ids are short.
+MAX_OFFERS, MAX_SKILL_ID_CHARS = 40, 32
 _LIVE, _ASIDE = ".jsonl", ".settled"
 
 
@@ -24,11 +26,13 @@ class Announcement:
     agent: str
     session_id: str
     workspace_id: str
-    moment: str  #: start, prompt, turn, subagent, compact, end
+    moment: str  #: start, prompt, turn, subagent, compact, end; offers: what a hook decided by itself
     transcript: str = ""
     cwd: str = ""
     at: float = 0.0  #: when the hook ran, in seconds since 1970
     expects: int | None = None  #: checksum of the answer that the transcript must hold in the end
+    #: What fitted the prompt, without a worker: skill, version, arm, share of sessions withheld from.
+    offers: tuple[tuple[str, int, str, float], ...] = ()
 
 
 @dataclass(slots=True)
@@ -120,7 +124,29 @@ def parse(line: bytes) -> Announcement | None:
         cwd=texts["cwd"],
         at=float(at) if isinstance(at, (int, float)) and 0 <= at < 1e12 else 0.0,
         expects=expects if isinstance(expects, int) else None,
+        offers=_offers(said.get("offers")),
     )
+
+
+def _offers(value: object) -> tuple[tuple[str, int, str, float], ...]:
+    """Take what a hook offered; anything that it cannot have written is passed over."""
+    found = []
+    for offer in value[:MAX_OFFERS] if isinstance(value, list) else ():
+        if not (isinstance(offer, list) and len(offer) == 4):
+            continue
+        skill_id, version, arm, share = offer
+        if (
+            isinstance(skill_id, str)
+            and 0 < len(skill_id) <= MAX_SKILL_ID_CHARS
+            and skill_id.isprintable()
+            and type(version) is int
+            and 0 < version < 1 << 31
+            and arm in ("given", "withheld")
+            and isinstance(share, (int, float))
+            and 0 <= share <= 1
+        ):
+            found.append((skill_id, version, str(arm), float(share)))
+    return tuple(found)
 
 
 _TEXTS = ("agent", "session_id", "workspace", "moment", "transcript", "cwd")

@@ -50,6 +50,12 @@ def set_value(app: App, *, key: str, value: str) -> None:
     """Change one setting; a list is given with commas."""
     wanted = _typed(key, value)
     settings.check(key, wanted)
+    store(app, key, wanted)
+    app.say(f"{key} = {_shown(wanted)}")
+
+
+def store(app: App, key: str, wanted: Any) -> None:
+    """Write one setting that was checked into the settings file, whose other content stays."""
     _ = app.settings  # a file that is wrong already is refused before it is written to
     path = settings.config_path(app.data)
     document = tomlkit.parse(path.read_text("utf-8")) if path.exists() else tomlkit.document()
@@ -59,7 +65,6 @@ def set_value(app: App, *, key: str, value: str) -> None:
     table: Any = document[section]
     table[name] = wanted
     _write(app, tomlkit.dumps(document))
-    app.say(f"{key} = {_shown(wanted)}")
 
 
 @config.command()

@@ -5,15 +5,16 @@ is about to happen, so that a crash at any point is told apart from a person's e
 the old file, the intended one, or a person's.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
+from hivemind.capture import boundary, git
 from hivemind.domain.skills import LIVE_STATES, Finding, SkillState
 from hivemind.errors import HivemindError
-from hivemind.library import lifecycle, skill_files
+from hivemind.library import held_back, lifecycle, skill_files
 from hivemind.library.document import Parsed, content_hash, inspect, render
 from hivemind.library.gates import check
 from hivemind.library.gates.base import shown
@@ -24,6 +25,8 @@ from hivemind.store.skills import GONE, Install, Skill
 
 #: Skills of one project that are written: agents list every file, and choose worse from many.
 MAX_PER_PROJECT = 12
+#: How long one publication waits for another, in seconds.
+PUBLISH_WAIT_S = 30.0
 _FILE = "SKILL.md"
 
 
@@ -96,8 +99,33 @@ def unpublish_all(
 ) -> PublishReport:
     """Remove every skill file of ours; files that a person edited stay and are reported."""
     with _Publication.alone(database, workspace_id, person=person) as publication:
+        held_back.clear(database.path)
         publication.keep_edits()
         publication.remove_others(set())
+    return publication.report
+
+
+def hold_back(
+    database: Database,
+    *,
+    workspace_id: str,
+    root: Path,
+    skill_ids: Collection[str],
+    wait_s: float,
+    person: str = "person:local",
+) -> PublishReport:
+    """Take the files of some skills out of one checkout, and put back the others that were taken out.
+
+    A file stays that a person worded, or that is under version control, where its absence would become part
+    of a commit. Raises HivemindError where another publication takes longer than `wait_s`.
+    """
+    with _Publication.alone(database, workspace_id, person=person, wait_s=wait_s) as publication:
+        before = held_back.read(database.path, workspace_id).get(str(root), frozenset())
+        # First, so that after a crash the file is known to be missing on purpose.
+        held_back.put(database.path, workspace_id, root, before | set(skill_ids))
+        publication.take_out(root, skill_ids)
+        publication.put_back(root, before - set(skill_ids))
+        held_back.put(database.path, workspace_id, root, skill_ids)
     return publication.report
 
 
@@ -115,16 +143,22 @@ class _Publication:
         self._workspace_id = workspace_id
         self._person = person
         self._left_alone: set[str] = set()  #: paths that this run must not touch
+        self._held_back = held_back.read(database.path, workspace_id)
 
     @classmethod
     @contextmanager
-    def alone(cls, database: Database, workspace_id: str, *, person: str) -> Iterator["_Publication"]:
-        with skill_files.only_one(database.path.with_name(f"{database.path.name}.publish-lock")):
+    def alone(
+        cls, database: Database, workspace_id: str, *, person: str, wait_s: float = PUBLISH_WAIT_S
+    ) -> Iterator["_Publication"]:
+        lock = database.path.with_name(f"{database.path.name}.publish-lock")
+        with skill_files.only_one(lock, wait_s=wait_s):
             yield cls(database, workspace_id, person=person)
 
     def take_in_edits(self) -> None:
         """Bring the rows in line with the files."""
         for row, seen in self._settled():
+            if seen.data is None and not row.content_hash and self._is_held_back(row.root, row.skill_id):
+                continue
             if seen.data is None:
                 self._missing(row)
             elif seen.digest != row.content_hash:
@@ -136,10 +170,52 @@ class _Publication:
             if seen.data is not None and seen.digest != row.content_hash:
                 self._leave(row.path, "skill-file-edited", "it was edited since it was written")
 
-    def _settled(self) -> Iterator[tuple[Install, skill_files.Seen]]:
+    def take_out(self, root: Path, skill_ids: Collection[str]) -> None:
+        """Remove the files of some skills from one checkout; their folders stay ours."""
+        wanted = [
+            (row, seen)
+            for row, seen in self._settled(root)
+            if row.skill_id in skill_ids and row.content_hash and seen.digest == row.content_hash
+        ]
+        tracked = git.tracked(root, [Path(row.path) for row, _ in wanted]) if wanted else frozenset()
+        for row, _ in wanted:
+            path = Path(row.path)
+            if path in tracked or not self._is_as_rendered(row):
+                continue
+            with self._reported(row.path):
+                self._put(replace(row, intended_hash=GONE))
+                skill_files.remove(path, expected=row.content_hash, root=Path(row.root))
+                self._put(replace(row, content_hash="", intended_hash=""))
+                self.report.removed.append(path)
+
+    def put_back(self, root: Path, skill_ids: Collection[str]) -> None:
+        """Write the files of some skills that were taken out of one checkout, as they are now."""
+        if not skill_ids:
+            return
+        with self._database.read(self._workspace_id) as workspace:
+            rows = [row for row in store.installs(workspace) if row.root == str(root)]
+            skills = {skill.skill_id: skill for skill in store.listed(workspace, states=LIVE_STATES)}
+        self._held_back.pop(str(root), None)
+        for row in rows:
+            path, skill = Path(row.path), skills.get(row.skill_id)
+            if row.content_hash or row.skill_id not in skill_ids or skill is None:
+                continue
+            if path.parent.name == skill.name:  # under a new name it is the next publication's
+                self.write(_Target(path=path, root=root, agent=row.agent, skill=skill))
+
+    def _is_as_rendered(self, row: Install) -> bool:
+        with self._database.read(self._workspace_id) as workspace:
+            written = store.versions(workspace, row.skill_id, only=row.version)
+        rendered = skill_files.digest(render(written[0].document).encode()) if written else ""
+        return rendered == row.content_hash
+
+    def _is_held_back(self, root: str, skill_id: str) -> bool:
+        return skill_id in self._held_back.get(root, ())
+
+    def _settled(self, root: Path | None = None) -> Iterator[tuple[Install, skill_files.Seen]]:
         """Give each path that may be touched, after what a crash left undone is settled."""
         with self._database.read(self._workspace_id) as workspace:
-            rows = store.installs(workspace)
+            rows = [row for row in store.installs(workspace) if root is None or row.root == str(root)]
         for row in rows:
             if not Path(row.root).is_dir():
                 self._left_alone.add(row.path)  # perhaps a disk that is not mounted
@@ -235,7 +311,7 @@ class _Publication:
     ) -> list[_Target]:
         """Choose each folder's skills: approved first, then what most sessions show, then the newest."""
         with self._database.read(self._workspace_id) as workspace:
-            ranked = _ranked(workspace)
+            ranked = [skill for skill in _ranked(workspace) if not self._holds_secret(workspace, skill)]
             roots = _roots(workspace, home=home)
         targets: dict[Path, _Target] = {}
         for root, project_ids in sorted(roots.items()):
@@ -259,6 +335,15 @@ class _Publication:
                     targets.setdefault(real, _Target(path=path, root=root, agent=agent.name, skill=skill))
         return list(targets.values())
 
+    def _holds_secret(self, workspace: Workspace, skill: Skill) -> bool:
+        """Look again before a file is written: a person's rules may be newer than the skill."""
+        document = store.version_of(workspace, skill.skill_id, version=skill.version).document
+        found = boundary.redactor().findings(render(document))
+        if found:
+            message = f"{skill.name} is in no folder: it holds a secret ({found[0].rule}); edit or retire it"
+            self.report.problems.append(Problem(slug="skill-secret", path=Path(skill.name), message=message))
+        return bool(found)
+
     def remove_others(self, wanted: set[str]) -> None:
         """Remove our files that are not wanted any more."""
         with self._database.read(self._workspace_id) as workspace:
@@ -276,7 +361,7 @@ class _Publication:
     def write(self, target: _Target) -> None:
         """Make one file hold the current version, unless it does."""
         path, skill = target.path, target.skill
-        if str(path) in self._left_alone:
+        if str(path) in self._left_alone or self._is_held_back(str(target.root), skill.skill_id):
             return
         seen = skill_files.look(path, root=target.root)
         if seen.refusal:

@@ -16,8 +16,6 @@ from hivemind.errors import HivemindError
 
 #: Largest skill file that is read, in bytes; a larger one is left alone.
 MAX_BYTES = 4 * 1_048_576
-#: How long one publication waits for another, in seconds.
-_LOCK_SECONDS = 30
 #: Keeps a skill that nobody approved out of the next commit.
 IGNORE_FILE = (
     b"# Written by Hivemind: this skill is on trial. `hivemind skills approve` removes this file.\n*\n"
@@ -138,15 +136,15 @@ def tidy(folder: Path, *, ignored: bool) -> None:
 
 
 @contextlib.contextmanager
-def only_one(lock: Path) -> Iterator[None]:
+def only_one(lock: Path, *, wait_s: float) -> Iterator[None]:
     """Wait until no other process or thread publishes; the system ends the wait when the other one dies."""
     with lock.open("ab") as file:
-        deadline = time.monotonic() + _LOCK_SECONDS
+        deadline = time.monotonic() + wait_s
         while not _locked(file.fileno()):
             if time.monotonic() > deadline:
                 raise HivemindError(
                     "publish-busy",
-                    f"another process has been publishing skills for {_LOCK_SECONDS} s",
+                    f"another process has been publishing skills for {wait_s:g} s",
                     hint="see `hivemind status`, and end the worker if it hangs",
                 )
             time.sleep(0.02)

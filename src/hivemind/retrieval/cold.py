@@ -5,31 +5,46 @@ import sqlite3
 import time
 
 from hivemind.retrieval import Answer, relevant
+from hivemind.retrieval.withholding import GIVEN
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 #: SQLite calls back after this many of its instructions, some 0.05 ms.
 _INSTRUCTIONS = 1_000
 
 
 def answer(
-    database_path: str, workspace_id: str, cwd: str, prompt: str, deadline_s: float, *, session_id: str = ""
-) -> str:
-    """Give the text for a prompt in a folder, and nothing in any trouble.
+    database_path: str,
+    workspace_id: str,
+    cwd: str,
+    prompt: str,
+    deadline_s: float,
+    *,
+    session_id: str = "",
+    agent: str = "",
+    known: "Mapping[str, tuple[str, float]] | None" = None,
+) -> Answer:
+    """Give what a prompt in a folder is worth, and nothing in any trouble.
 
-    The work is given up `deadline_s` seconds from now. With a `session_id`, skills that the worker has
-    recorded as shown to that session are not sent again. Never raises.
+    The work is given up `deadline_s` seconds from now. With a `session_id`, skills that came up in that
+    session before, as the database or `known` has it, are not sent again, and those that are withheld from it
+    are not sent at all. Never raises.
     """
     try:
-        found = _answer(
+        return _answer(
             database_path,
             workspace_id=workspace_id,
             cwd=cwd,
             prompt=prompt,
             deadline=time.monotonic() + deadline_s,
             session_id=session_id,
+            agent=agent,
+            known=known or {},
         )
     except Exception:  # noqa: BLE001 - a hook never fails an agent; nothing is the right answer to any trouble
-        return ""
-    return found.text
+        return Answer("", [])
 
 
 def project_of(connection: sqlite3.Connection, workspace_id: str, cwd: str) -> str:
@@ -47,7 +62,15 @@ def project_of(connection: sqlite3.Connection, workspace_id: str, cwd: str) -> s
 
 
 def _answer(
-    database_path: str, *, workspace_id: str, cwd: str, prompt: str, deadline: float, session_id: str
+    database_path: str,
+    *,
+    workspace_id: str,
+    cwd: str,
+    prompt: str,
+    deadline: float,
+    session_id: str,
+    agent: str,
+    known: "Mapping[str, tuple[str, float]]",
 ) -> Answer:
     escaped = database_path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
     remaining = max(0.0, deadline - time.monotonic())
@@ -56,16 +79,22 @@ def _answer(
         connection.set_progress_handler(lambda: time.monotonic() > deadline, _INSTRUCTIONS)
         # One read transaction: the worker may be writing.
         connection.execute("BEGIN")
-        shown = connection.execute(
-            "SELECT skill_id FROM offers WHERE workspace_id = ? AND session_id = ? AND arm = 'given'",
+        before = connection.execute(
+            "SELECT skill_id, arm FROM offers WHERE workspace_id = ? AND session_id = ?"
+            " AND channel = 'prompt' ORDER BY at, rowid",
             (workspace_id, session_id),
         )
+        arms = {**dict(before), **{skill_id: arm for skill_id, (arm, _) in known.items()}}
         found = relevant(
             connection,
             workspace_id=workspace_id,
             project_id=project_of(connection, workspace_id, cwd),
             prompt=prompt,
-            already=frozenset(skill_id for (skill_id,) in shown),
+            already=frozenset(skill_id for skill_id in arms if arms[skill_id] == GIVEN),
+            withheld=frozenset(skill_id for skill_id in arms if arms[skill_id] != GIVEN),
+            session_id=session_id,
+            agent=agent,
+            known=known,
         )
     finally:
         connection.close()

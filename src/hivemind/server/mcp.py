@@ -1,4 +1,6 @@
-"""Serve skills and sessions to agents over MCP on stdio; it writes nothing but the outcomes they report.
+"""Serve skills and sessions to agents over MCP on stdio.
+
+It writes nothing but the outcomes that agents report, and that a skill which one asked for was withheld.
 
 The database is opened for each call, so one that appears or is replaced while the server runs is served.
 """
@@ -7,27 +9,31 @@ import difflib
 import math
 import re
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import sqlalchemy as sa
 from mcp.server import MCPServer
+from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import BaseModel, Field
 
 import hivemind
 from hivemind.capture.git import project_of
+from hivemind.domain.exposures import Arm, Channel, Offer
 from hivemind.domain.outcomes import Outcome, Report, of_reward
 from hivemind.domain.skills import LIVE_STATES
 from hivemind.errors import HivemindError
 from hivemind.library import document
+from hivemind.retrieval import withholding
 from hivemind.retrieval.rank import rank
 from hivemind.retrieval.render import harmless
-from hivemind.store import episodes, sessions
+from hivemind.server.caller import Caller, Surroundings
+from hivemind.store import episodes, offers, sessions
 from hivemind.store import skills as stored
 from hivemind.store.database import Workspace, open_database, open_read_only
 from hivemind.store.search import EventHit, search_events
@@ -40,6 +46,13 @@ INSTRUCTIONS = (
     "search them with skills_search and read one with skills_load; sessions_search finds what was said and "
     "run. Once a person or a check has said how the task turned out, report it with outcome_report."
 )
+#: Said in the place of a skill that is withheld from the session that asks for it.
+WITHHELD = (
+    "The skill {name} is withheld from this session on purpose: from {percent} % of sessions, to learn "
+    "whether it helps. Go on without it, and do not look for it elsewhere. Nothing is broken, and nothing is "
+    "left for you to do; the person at this machine sees and changes it with `hivemind holdout`."
+)
+NOBODY = Caller()
 _WORD = re.compile(r"\w+")
 
 Query = Annotated[str, Field(min_length=1, max_length=4000, description="what to look for, in plain words")]
@@ -100,7 +113,7 @@ class Library:
     workspace_id: str
     cwd: Path
 
-    def skills_search(self, query: Query, limit: Limit = 5) -> SkillsFound:
+    def skills_search(self, query: Query, limit: Limit = 5, *, caller: Caller = NOBODY) -> SkillsFound:
         """Search the skills that this project's earlier sessions taught, the best first."""
         with self._workspace() as workspace:
             found = rank(
@@ -111,6 +124,8 @@ class Library:
                 limit=limit,
             )
             live = bool(found) or bool(self._live(workspace))
+            arms = self._arms(workspace, caller, [one.skill_id for one in found])
+            found = [one for one in found if arms[one.skill_id][0] == Arm.GIVEN]
         return SkillsFound(
             skills=[
                 SkillFound(
@@ -128,7 +143,7 @@ class Library:
             else self._nothing("skill"),
         )
 
-    def skills_load(self, name: Name) -> str:
+    def skills_load(self, name: Name, *, caller: Caller = NOBODY) -> str:
         """Load the whole text of a skill."""
         with self._workspace() as workspace:
             live = self._live(workspace)
@@ -138,8 +153,44 @@ class Library:
             named = sorted((one for one in live if one.name == name), key=lambda one: not one.project_id)
             if not named:
                 raise _unknown_skill(name, [one.name for one in live])
-            version = stored.version_of(workspace, named[0].skill_id, version=named[0].version)
-        return harmless(document.render(version.document))
+            skill = named[0]
+            version = stored.version_of(workspace, skill.skill_id, version=skill.version)
+            arm, share = self._arms(workspace, caller, [skill.skill_id])[skill.skill_id]
+        if arm == Arm.GIVEN:
+            return harmless(document.render(version.document))
+        self._withheld(skill, share=share, caller=caller)
+        return WITHHELD.format(name=skill.name, percent=f"{share * 100:.3g}")
+
+    def _arms(
+        self, workspace: Workspace, caller: Caller, skill_ids: list[str]
+    ) -> dict[str, withholding.Assignment]:
+        return withholding.assign(
+            _driver(workspace),
+            workspace_id=self.workspace_id,
+            session_id=caller.session_id,
+            agent=caller.agent,
+            skill_ids=skill_ids,
+        )
+
+    def _withheld(self, skill: stored.Skill, *, share: float, caller: Caller) -> None:
+        """Record that a session asked for a skill and did not get it; a busy database loses that alone."""
+        offer = Offer(
+            session_id=caller.session_id,
+            skill_id=skill.skill_id,
+            version=skill.version,
+            channel=Channel.MCP,
+            arm=Arm.WITHHELD,
+            share=share,
+            agent=caller.agent,
+            at=datetime.now(UTC),
+        )
+        with suppress(HivemindError, sa.exc.DatabaseError, sqlite3.Error):
+            database = open_database(self.database_path)
+            try:
+                with database.write(self.workspace_id) as workspace:
+                    offers.record(workspace, [offer])
+            finally:
+                database.close()
 
     def sessions_search(self, query: Query, limit: Limit = 10) -> EventsFound:
         """Search what was asked, said, run and printed in earlier sessions, the best first."""
@@ -215,19 +266,20 @@ class Library:
 def build(database_path: Path, workspace_id: str, cwd: Path) -> MCPServer[Any]:
     """Build the server with its tools."""
     library = Library(database_path=database_path, workspace_id=workspace_id, cwd=cwd)
+    around = Surroundings(data=database_path.parent, workspace_id=workspace_id, cwd=cwd)
     server: MCPServer[Any] = MCPServer(
         "hivemind", instructions=INSTRUCTIONS, version=hivemind.__version__, log_level="WARNING"
     )
 
     @server.tool(description=Library.skills_search.__doc__)
-    def skills_search(query: Query, limit: Limit = 5) -> SkillsFound:
+    def skills_search(query: Query, context: Context, limit: Limit = 5) -> SkillsFound:
         with _told():
-            return library.skills_search(query, limit)
+            return library.skills_search(query, limit, caller=_caller(around, context))
 
     @server.tool(description=Library.skills_load.__doc__, structured_output=False)
-    def skills_load(name: Name) -> str:
+    def skills_load(name: Name, context: Context) -> str:
         with _told():
-            return library.skills_load(name)
+            return library.skills_load(name, caller=_caller(around, context))
 
     @server.tool(description=Library.sessions_search.__doc__)
     def sessions_search(query: Query, limit: Limit = 10) -> EventsFound:
@@ -245,6 +297,13 @@ def build(database_path: Path, workspace_id: str, cwd: Path) -> MCPServer[Any]:
 def run(database_path: Path, workspace_id: str, cwd: Path) -> None:
     """Serve on standard input and output until the client closes them."""
     build(database_path, workspace_id, cwd).run("stdio")
+
+
+def _caller(around: Surroundings, context: Context) -> Caller:
+    request = context.request_context
+    client = request.session.client_params
+    name = client.client_info.name if client is not None else ""
+    return around.caller(name, cast("Mapping[str, Any] | None", request.meta))
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import socketserver
 import sqlite3
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from hivemind import retrieval
-from hivemind.capture import layout, spool
+from hivemind.capture import exclusion, layout, spool
 from hivemind.capture.git import project_of
 from hivemind.capture.spool import Announcement
 from hivemind.config import Settings
@@ -23,8 +23,10 @@ from hivemind.domain.exposures import Arm, Channel, Offer
 from hivemind.domain.text import storable
 from hivemind.errors import HivemindError
 from hivemind.library import notices
+from hivemind.retrieval import withholding
 from hivemind.store import offers, sessions
-from hivemind.store.database import Database, read_only_uri
+from hivemind.store.database import WORKSPACE_NAME, Database, read_only_uri
+from hivemind.worker.folders import Folders
 
 #: A longer request is nothing that a hook sends, in bytes.
 MAX_REQUEST_BYTES = 40 << 20
@@ -32,6 +34,10 @@ MAX_REQUEST_BYTES = 40 << 20
 CLIENT_TIMEOUT_S = 2.0
 #: Connections that are kept open between requests, at most.
 MAX_IDLE_CONNECTIONS = 4
+
+
+#: Skills that came up at a session's prompts: what became of each, and the share that decided it.
+Decided = dict[str, withholding.Assignment]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -56,9 +62,11 @@ class Answers:
         self._wake = wake
         self._idle: list[sqlite3.Connection] = []
         self._lock = threading.Lock()
-        self._given: dict[tuple[str, str], set[str]] = {}
+        self._decided: dict[tuple[str, str], Decided] = {}  #: of each session
+        self._earlier: dict[tuple[str, str], Decided] = {}  #: what else stands, though nothing came up since
         self._shown: list[Shown] = []
         self._unspooled: list[Announcement] = []
+        self.folders = Folders(database, withheld=self._withheld)
 
     def take_unspooled(self) -> list[Announcement]:
         """Give what hooks could not write to the spool since the last call."""
@@ -78,9 +86,58 @@ class Answers:
             self._shown = shown + self._shown
 
     def forget(self, workspace_id: str, session_id: str) -> None:
-        """Forget what a session was given: its context was compacted, so it may need it again."""
+        """Forget what a session was given: its context was compacted, so it may need it again.
+
+        What is withheld from it stays so.
+        """
+        key = (workspace_id, session_id)
+        before = self._of_session(*key)
         with self._lock:
-            self._given[workspace_id, session_id] = set()
+            self._earlier[key] = {**before, **self._earlier.get(key, {})}
+            self._decided[key] = {}
+
+    def take_up(self, said: Announcement) -> None:
+        """Take up what a hook decided while no worker answered."""
+        workspace_id, session_id = said.workspace_id, session_key(said.session_id)
+        if not WORKSPACE_NAME.fullmatch(workspace_id):
+            return
+        shown = Shown(workspace_id=workspace_id, session_id=session_id, agent=storable(said.agent))
+        at = datetime.fromtimestamp(said.at, UTC)
+        shown.offers = [_offer(shown, *offered, at=at) for offered in said.offers]
+        decided = self._of_session(workspace_id, session_id)
+        with self._lock:
+            self._decided[workspace_id, session_id] = {**_by_skill(said.offers), **decided}
+            self._shown.append(shown)
+
+    def _withheld(
+        self, workspace_id: str, session_id: str, agent: str, skill_ids: Collection[str]
+    ) -> frozenset[str]:
+        """Give those of some skills that are withheld from a session, before any prompt and from then on."""
+        if not self._settings().holdout_enabled:
+            return frozenset()
+        key = (workspace_id, session_id)
+        known = {**self._of_session(*key), **self._earlier.get(key, {})}
+        with self._connection() as connection:
+            found = withholding.assign(
+                connection,
+                workspace_id=workspace_id,
+                session_id=session_id,
+                agent=agent,
+                skill_ids=skill_ids,
+                known=known,
+            )
+        drawn = {skill_id: (arm, share) for skill_id, (arm, share) in found.items() if share}
+        with self._lock:
+            self._earlier[key] = {**drawn, **self._earlier.get(key, {})}
+        return frozenset(skill_id for skill_id, (arm, _) in found.items() if arm == Arm.WITHHELD)
+
+    def _of_session(self, workspace_id: str, session_id: str) -> Decided:
+        with self._lock:
+            found = self._decided.get((workspace_id, session_id))
+        if found is None:
+            with self._database.read(workspace_id) as workspace:
+                found = offers.decided(workspace, session_id, channel=Channel.PROMPT)
+        return found
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         """Answer one request; `wake` only wakes the loop."""
@@ -91,7 +148,7 @@ class Answers:
         self._wake()
         if request.get("op") == "ping":
             return {"pid": os.getpid()}
-        if request.get("op") != "context":
+        if request.get("op") not in ("context", "session"):
             return {}
         texts = {k: storable(request[k]) if isinstance(request.get(k), str) else "" for k in _ASKED}
         shown = Shown(
@@ -99,16 +156,27 @@ class Answers:
             session_id=session_key(texts["session_id"]),
             agent=texts["agent"],
         )
+        if request.get("op") == "session":
+            found = self.folders.session(
+                shown.workspace_id, agent=shown.agent, cwd=texts["cwd"], claimed=shown.session_id
+            )
+            return {"session_id": found}
         project_id, settings = self._project_id(shown.workspace_id, texts["cwd"]), self._settings()
         context, notice = "", ""
+        captured = settings.capture_enabled and not exclusion.leaves_out(settings, texts["cwd"])
         if texts["prompt"] and settings.inject_enabled and settings.inject_max_skills:
-            context = self._context(texts, project_id=project_id, shown=shown)
-        if settings.capture_enabled and not settings.excludes(texts["cwd"]):
+            context = self._context(texts, project_id=project_id, shown=shown, captured=captured)
+        if captured:
             notice = self._notice(shown, project_id) if project_id else ""
             with self._lock:
                 self._shown.append(shown)
             self._wake()
-        return {"context": context, "notice": notice}
+        reload = False
+        if captured and shown.session_id and request.get("moment") == "start":
+            reload = self.folders.start(
+                shown.workspace_id, shown.session_id, agent=shown.agent, cwd=texts["cwd"]
+            )
+        return {"context": context, "notice": notice, "reload": reload}
 
     def _project_id(self, workspace_id: str, cwd: str) -> str:
         project = project_of(cwd)
@@ -117,27 +185,30 @@ class Answers:
         with self._database.read(workspace_id) as workspace:
             return sessions.known_project(workspace, project).project_id
 
-    def _context(self, texts: dict[str, str], *, project_id: str, shown: Shown) -> str:
+    def _context(self, texts: dict[str, str], *, project_id: str, shown: Shown, captured: bool) -> str:
         settings = self._settings()
         key = (shown.workspace_id, shown.session_id)
-        with self._lock:
-            already = self._given.get(key)
-        if already is None:
-            with self._database.read(shown.workspace_id) as workspace:
-                already = set(offers.shown_to(workspace, shown.session_id, channel="prompt"))
+        decided = self._of_session(*key)
+        learns = captured and settings.holdout_enabled and bool(shown.session_id)
         with self._connection() as connection:
             found = retrieval.relevant(
                 connection,
                 workspace_id=shown.workspace_id,
                 project_id=project_id,
                 prompt=texts["prompt"],
-                already=frozenset(already),
+                already=frozenset(one for one in decided if decided[one][0] == Arm.GIVEN),
+                withheld=frozenset(one for one in decided if decided[one][0] == Arm.WITHHELD),
                 k=settings.inject_max_skills,
                 budget_tokens=settings.inject_budget_tokens,
+                # What nobody would learn from is withheld from nobody.
+                session_id=shown.session_id if learns else "",
+                agent=shown.agent,
+                known={**decided, **self._earlier.get(key, {})},
             )
-        shown.offers = [_given(shown, skill_id, version) for skill_id, version, _ in found.skills]
+        at = datetime.now(UTC)
+        shown.offers = [_offer(shown, *offered, at=at) for offered in found.offers if shown.session_id]
         with self._lock:
-            self._given[key] = already | {skill[0] for skill in found.skills}
+            self._decided[key] = {**decided, **_by_skill(found.offers)}
         return found.text
 
     def _notice(self, shown: Shown, project_id: str) -> str:
@@ -173,16 +244,21 @@ class Answers:
         connection.close()
 
 
-def _given(shown: Shown, skill_id: str, version: int) -> Offer:
+def _offer(shown: Shown, skill_id: str, version: int, arm: str, share: float, *, at: datetime) -> Offer:
     return Offer(
         session_id=shown.session_id,
         skill_id=skill_id,
         version=version,
         channel=Channel.PROMPT,
-        arm=Arm.GIVEN,
+        arm=Arm(arm),
+        share=share,
         agent=shown.agent,
-        at=datetime.now(UTC),
+        at=at,
     )
+
+
+def _by_skill(offered: Sequence[tuple[str, int, str, float]]) -> Decided:
+    return {skill_id: (arm, share) for skill_id, _, arm, share in offered}
 
 
 _ASKED = ("prompt", "cwd", "workspace", "session_id", "agent")
