@@ -100,11 +100,12 @@ def _ingest(app: App, database: "Database", sessions: Path) -> None:
 
 
 def _mine(app: App, database: "Database") -> None:
-    from hivemind.distill import pipeline
+    from hivemind.config import Settings
     from hivemind.store import lessons, schema, skills
+    from hivemind.worker.learn import learn
 
     _heading(app, 2, "Distil: what they have in common (no model needed)")
-    pipeline.distill(database, WORKSPACE, author="demo", policy="auto")
+    learn(database, WORKSPACE, settings=Settings())
     with database.read(WORKSPACE) as workspace:
         used = {
             lesson_id

@@ -6,7 +6,6 @@ from typing import Any
 
 import click
 
-from hivemind import config
 from hivemind.cli import model
 from hivemind.cli.app import App, emit, json_option, pass_app
 
@@ -44,8 +43,8 @@ def mine(app: App, *, quiet: bool, again: bool = False) -> list[dict[str, Any]]:
     """Distil and publish in this process; give what happened to each skill."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-    from hivemind.distill import pipeline
     from hivemind.store import lessons
+    from hivemind.worker.learn import learn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     bar = Progress(*columns, console=app.notes, transient=True, disable=quiet or not app.notes.is_terminal)
@@ -54,26 +53,25 @@ def mine(app: App, *, quiet: bool, again: bool = False) -> list[dict[str, Any]]:
             with database.write(app.workspace_id) as workspace:
                 lessons.forget_mined(workspace)
         task = bar.add_task("mining", total=None)
-        report = pipeline.distill(
+        learnt = learn(
             database,
             app.workspace_id,
-            author=config.user_name(),
-            policy=app.settings.publish_policy,
+            settings=app.settings,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
         bar.update(task, description="asking the model", completed=0, total=None)
         model.word(app, database, progress=lambda done, total: bar.update(task, completed=done, total=total))
         app.publish(database)
-    return [asdict(change) for change in report.changes]
+    return [asdict(change) for change in learnt.changes]
 
 
 def _predict(app: App, *, again: bool, as_json: bool) -> None:
     """Distil into a copy of the database, and show what a model would be asked."""
     from tempfile import TemporaryDirectory
 
-    from hivemind.distill import pipeline
     from hivemind.store import lessons
     from hivemind.store.database import open_database
+    from hivemind.worker.learn import learn
 
     with TemporaryDirectory(prefix="dry-run-", dir=app.data) as folder:
         copy = open_database(app.copy_database(Path(folder)))
@@ -81,13 +79,11 @@ def _predict(app: App, *, again: bool, as_json: bool) -> None:
             if again:
                 with copy.write(app.workspace_id) as workspace:
                     lessons.forget_mined(workspace)
-            report = pipeline.distill(
-                copy, app.workspace_id, author=config.user_name(), policy=app.settings.publish_policy
-            )
+            learnt = learn(copy, app.workspace_id, settings=app.settings)
             bill = model.bill(app, copy)
         finally:
             copy.close()
-    changes = [asdict(change) for change in report.changes]
+    changes = [asdict(change) for change in learnt.changes]
     if as_json:
         emit({"dry_run": True, "skills": changes, "model": bill})
         return

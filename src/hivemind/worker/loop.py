@@ -16,20 +16,21 @@ from hivemind import config
 from hivemind.agents import registry
 from hivemind.agents.base import Agent
 from hivemind.agents.editing.receipts import wired_agents
-from hivemind.capture import heartbeat, ingest, kept, layout
-from hivemind.capture.redaction import Redactor
-from hivemind.capture.redaction.user_rules import user_rules
+from hivemind.capture import boundary, exclusion, heartbeat, ingest, kept, layout
 from hivemind.capture.spool import Announcement, Spool
-from hivemind.distill import pipeline, reword
+from hivemind.distill import miners, reword
 from hivemind.domain.events import session_key
 from hivemind.domain.model_calls import CallStatus
 from hivemind.errors import HivemindError
+from hivemind.evaluation import refresh
 from hivemind.library import notices, publish
 from hivemind.llm import choose
 from hivemind.llm.ledger import Ledger
-from hivemind.store import offers, problems, schema, sessions
+from hivemind.store import lessons, offers, problems, schema, sessions
 from hivemind.store.database import WORKSPACE_NAME, Database, Workspace, open_database
+from hivemind.worker import learn
 from hivemind.worker.answers import Answers, Server, Shown
+from hivemind.worker.folders import AT_WORK_S
 from hivemind.worker.lock import WorkerLock
 
 #: While a transcript is being written it is looked at this often, in seconds.
@@ -99,7 +100,8 @@ class Worker:
         self.settings = config.load(data)
         self._settings_read = time.monotonic()
         self.database: Database = open_database(Path(layout.database(str(data))))
-        self.redactor = Redactor(extra_rules=user_rules(data))
+        boundary.use_rules_of(data)
+        self.redactor = boundary.redactor()
         self.spool = Spool(Path(layout.spool_dir(str(data))))
         self.hot: dict[tuple[str, Path], Hot] = {}
         self.dirty: set[str] = set()
@@ -111,6 +113,7 @@ class Worker:
         self._serve()
         self.last_work = time.monotonic()
         self._rescanned: float | None = None
+        self._looked = time.monotonic()
         self._printed: dict[str, float] = {}
 
     def stop(self) -> None:
@@ -155,6 +158,7 @@ class Worker:
                 break
             self._wake.wait(pause)
             self._wake.clear()
+        self.answers.folders.release()
 
     def _leaves(self) -> bool:
         """Close the door, then look once more: what a hook announced just before must not be left lying."""
@@ -170,12 +174,14 @@ class Worker:
         """Do what there is to do; True where more is expected within the second."""
         self._reload_settings()
         self._rescan()
+        self._look_for_due()
         announced = [*self.spool.read(), *self.answers.take_unspooled()]
         for announcement in announced:
             self._note(announcement)
+        self.answers.folders.expire()
         if announced:
             self.last_work = time.monotonic()
-            heartbeat.write(self.data, announced)
+            heartbeat.write(self.data, [said for said in announced if said.moment != "offers"])
         if not self.settings.capture_enabled:
             self.hot.clear()
         for key, hot in list(self.hot.items()):
@@ -193,8 +199,15 @@ class Worker:
     def _reload_settings(self) -> None:
         if time.monotonic() - self._settings_read > POLL_S:
             self._settings_read = time.monotonic()
+            before = self.settings
             with suppress(HivemindError):  # a file that is being edited: the last good settings stay
                 self.settings = config.load(self.data)
+            if self.settings.holdout != before.holdout:
+                self.answers.folders.forget_draws()
+                with self.database.read() as workspace:
+                    names = _workspaces(workspace)
+                for name in names:
+                    self._set_shares(name)
 
     def _rescan(self) -> None:
         """Take up what grew without being announced: an agent or a worker was killed in between."""
@@ -220,6 +233,19 @@ class Worker:
 
         kept.delete_stored(self.data, offsets=offsets)
 
+    def _look_for_due(self) -> None:
+        """Take up the sessions whose outcome somebody reported in another process."""
+        now = time.monotonic()
+        if now - self._looked < IDLE_POLL_S:
+            return
+        self._looked = now
+        with self.database.read() as workspace:
+            names = _workspaces(workspace)
+        for name in names:
+            with self.database.read(name) as workspace:
+                if lessons.is_any_due(workspace, miners_version=miners.VERSION):
+                    self.dirty.add(name)
+
     def _skipped(self, session_id: str) -> bool:
         """Say whether a session was run with capture off, and is never stored."""
         return (Path(layout.skipped_dir(str(self.data))) / layout.session_file(session_id)).exists()
@@ -233,7 +259,7 @@ class Worker:
     def _note(self, said: Announcement) -> None:
         if not self.settings.capture_enabled:
             self._skip(said.session_id)
-        if self._skipped(said.session_id) or self.settings.excludes(said.cwd):
+        if self._skipped(said.session_id) or exclusion.leaves_out(self.settings, said.cwd):
             kept.delete_session(self.data, said.session_id)
             return
         try:
@@ -245,6 +271,10 @@ class Worker:
             self.answers.forget(said.workspace_id, session_key(said.session_id))
         if said.moment == "start":
             self.to_publish.add(said.workspace_id)
+        if said.moment == "offers":
+            self.answers.take_up(said)
+            return
+        self._at_work(said)
         path = Path(said.transcript)
         if said.transcript and path.is_absolute():
             # After a restart the spool is read again: what was announced long ago need not be waited for.
@@ -256,6 +286,16 @@ class Worker:
                 hot.said.clear()
             if said.expects is not None and said.expects not in hot.said:
                 hot.expects = said.expects
+
+    def _at_work(self, said: Announcement) -> None:
+        """Keep the checkout's skill folders as the sessions at work in it are to see them."""
+        folders, session_id = self.answers.folders, session_key(said.session_id)
+        with suppress(HivemindError):  # another publication takes long: the next word tries again
+            if said.moment == "end":
+                if folders.ended(said.workspace_id, session_id):
+                    self.to_publish.add(said.workspace_id)
+            elif time.time() - said.at < AT_WORK_S:
+                folders.heard(said.workspace_id, session_id, agent=said.agent, cwd=said.cwd)
 
     def _heat(self, path: Path, *, agent: Agent, workspace_id: str, until: float) -> Hot:
         now = time.monotonic()
@@ -307,7 +347,7 @@ class Worker:
             agent=hot.agent,
             workspace_id=hot.workspace_id,
             redactor=self.redactor,
-            excludes=self.settings.excludes if self.settings.capture_exclude else None,
+            excluding=self.settings,
             skips=self._skipped,
         )
         if done.events:
@@ -340,13 +380,7 @@ class Worker:
         # Taken off the list first: what fails is recorded, and tried again with the next change or start.
         for workspace_id in sorted(self.dirty):
             self.dirty.discard(workspace_id)
-            learnt = pipeline.distill(
-                self.database,
-                workspace_id,
-                author=config.user_name(),
-                policy=self.settings.publish_policy,
-            )
-            if learnt.changes:
+            if learn.learn(self.database, workspace_id, settings=self.settings).is_to_publish:
                 self.to_publish.add(workspace_id)
             self.to_word.add(workspace_id)
         for workspace_id in sorted(self.to_publish):
@@ -362,6 +396,11 @@ class Worker:
             for problem in report.problems:
                 error = HivemindError(problem.slug, problem.message)
                 self._problem(workspace_id, source="publish", error=error)
+
+    def _set_shares(self, workspace_id: str) -> None:
+        """Set from which share of sessions each skill is withheld."""
+        with self.database.write(workspace_id) as workspace:
+            refresh.set_shares(workspace, learn.shares(self.settings))
 
     def _word_one(self) -> None:
         """Have a model word one skill, so that what agents do meanwhile waits for one answer at most."""
