@@ -28,6 +28,7 @@ ALLOWED = {
         "agents",
         "store",
         "demo",
+        "report",
         "llm",
         "config",
     }
@@ -36,6 +37,7 @@ ALLOWED = {
     "worker": {"distill", "llm", "library", "evaluation", "retrieval", "capture", "agents", "store", "config"}
     | {"domain", "errors"},
     "distill": {"library", "llm", "capture", "agents", "store", "domain", "errors"},
+    "report": {"evaluation", "retrieval", "store", "domain", "errors"},
     "evaluation": {"library", "capture", "agents", "store", "domain", "errors"},
     "llm": {"capture", "store", "config", "domain", "errors"},
     "library": {"capture", "agents", "store", "domain", "errors"},

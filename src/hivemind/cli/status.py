@@ -42,6 +42,8 @@ def status(app: App, *, as_json: bool) -> None:
     )
     by_state = ", ".join(f"{n} {name}" for name, n in state["skills"].items())
     app.say(f"skills: {by_state or 'none yet'}; shown to agents {count(state['offers'], 'time')}")
+    for line in measuring_lines(state):
+        app.say(line)
     if state["spool_bytes"] and not worker:  # a running worker keeps what it has read for a minute
         app.say(f"spool: {bytes_text(state['spool_bytes'])} waiting for the worker")
     if state["problems"]:
@@ -62,6 +64,21 @@ def _agent_line(agent: dict[str, Any]) -> str:
         else "its hook has not fired yet"
     )
     return f"{agent['title']}: wired; {heard}"
+
+
+def measuring_lines(state: dict[str, Any]) -> list[str]:
+    """Say what waits for a person, what is withheld, and which model is new here."""
+    candidates = state["skills"].get("candidate", 0)
+    waiting = [count(candidates, "candidate")] if candidates else []
+    waiting += [f"{state['flags']} flagged"] if state["flags"] else []
+    lines = [f"waiting for you: {', '.join(waiting)}; see `hivemind review`"] if waiting else []
+    holdout = state["holdout"]
+    if holdout["enabled"] and state["skills"]:
+        lines.append(
+            f"holdout: a skill on trial is withheld from {holdout['trial_percent']} % of sessions, an active "
+            f"one from {holdout['active_percent']} %, to learn whether it helps; see `hivemind holdout`"
+        )
+    return [*lines, *(f"model: {reason}" for reason in state["new_models"])]
 
 
 CAPS = ("model.daily_cap_usd", "model.daily_cap_calls")
@@ -154,5 +171,12 @@ def gather(app: App) -> dict[str, Any]:
         "model": model_state(app, seen),
         "skills": seen.skills,
         "offers": seen.offers,
+        "flags": seen.flags,
+        "holdout": {
+            "enabled": app.settings.holdout_enabled,
+            "trial_percent": app.settings.holdout_trial_percent,
+            "active_percent": app.settings.holdout_active_percent,
+        },
+        "new_models": list(seen.new_models),
         "problems": seen.problems,
     }

@@ -1,0 +1,1 @@
+"""One self-contained page about a workspace: what was learnt, whether it helps, what it cost."""
