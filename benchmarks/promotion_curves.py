@@ -1,6 +1,7 @@
 """Draw what the policy of promotion can and cannot see: `python -m benchmarks.promotion_curves docs`."""
 
 import argparse
+import math
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -47,7 +48,8 @@ def detection(*, seed: int, teams: int, episodes: int = 1_500) -> list[Line]:
             ended = [_demoted_after(policy, world, seed * 100_003 + team) for team in range(teams)]
             lines.append(
                 Line(
-                    name=f"{effect * 100:+.0f} points" + ("" if policy is HIVEMIND else ", fixed"),
+                    name=(f"{effect * 100:+.0f} points" if effect else "no effect")
+                    + ("" if policy is HIVEMIND else ", fixed"),
                     points=tuple(
                         (at, fmean(end is not None and end <= at for end in ended))
                         for at in range(0, episodes // 2 + 1, 25)
@@ -99,7 +101,8 @@ def picture(title: str, lines: Sequence[Line], *, across: str, up: str) -> str:
     """Write lines as an SVG, with axes and a legend; dashed lines have no entry of their own."""
     left, top, right, bottom = _FRAME
     most_x = max(x for line in lines for x, _ in line.points)
-    most_y = max(y for line in lines for _, y in line.points) or 1.0
+    highest = max(y for line in lines for _, y in line.points)
+    most_y = 1.0 if highest <= 1 else math.ceil(highest / 4) * 4
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_SIZE[0]} {_SIZE[1]}">',
         f"<title>{title}</title><style>text {{ font: 12px sans-serif }}</style>",

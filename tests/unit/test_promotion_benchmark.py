@@ -3,6 +3,9 @@
 import json
 
 import pytest
+
+pytest.importorskip("numpy")  # of the extra `benchmarks`
+
 from benchmarks.promotion import HIVEMIND, POLICIES, Team, main, measure
 from benchmarks.promotion_curves import Line, picture
 from benchmarks.promotion_world import World, make_history
