@@ -64,7 +64,10 @@ AGENT = '''
     def read_line(record, *, line, state):
         if not isinstance(record, dict):
             return LineResult()
-        kinds = {"asked": EventKind.PROMPT, "did": EventKind.TOOL_CALL, "heard": EventKind.TOOL_RESULT}
+        kinds = {
+            "asked": EventKind.PROMPT, "did": EventKind.TOOL_CALL, "heard": EventKind.TOOL_RESULT,
+            "said": EventKind.ASSISTANT,
+        }
         kind = kinds.get(text(record.get("what")))
         facts = SessionFacts(session_id=text(record.get("parrot")), agent=name, cwd=text(record.get("cwd")))
         if kind is None:
@@ -119,10 +122,11 @@ def parrot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def _session(folder: Path, session_id: str, project: Path) -> Path:
     steps = [
         {"what": "asked", "text": "Run the checks, please."},
-        {"what": "did", "call": "1", "text": "./check all"},
+        {"what": "did", "call": "1", "text": "./check test-suite"},
         {"what": "heard", "call": "1", "text": "error: the option --profile is required", "code": 2},
-        {"what": "did", "call": "2", "text": "./check --profile local all"},
+        {"what": "did", "call": "2", "text": "./check --profile local test-suite"},
         {"what": "heard", "call": "2", "text": "12 passed", "code": 0},
+        {"what": "said", "text": "All 12 pass."},
     ]
     path = folder / f"{session_id}.jsonl"
     path.parent.mkdir(parents=True, exist_ok=True)

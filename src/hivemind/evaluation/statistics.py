@@ -292,9 +292,12 @@ def _beta_variance(a: float, b: float) -> float:
 
 def _weighted(sides: Sequence[Proportion], weights: Sequence[float]) -> tuple[Proportion, float]:
     """Give a weighted rate with the total that it is worth, and that total's share of the plain one."""
-    all_weights = sum(weights)
-    if all_weights <= 0:
+    largest = max(weights, default=0.0)
+    if largest <= 0:
         return Proportion(0.0, 0.0), 0.0
+    # Of the largest: squares of tiny ones would be nothing at all.
+    weights = [weight / largest for weight in weights]
+    all_weights = sum(weights)
     rate = sum(weight * (side.rate or 0.0) for side, weight in zip(sides, weights, strict=True)) / all_weights
     worth = all_weights**2 / sum(w * w / side.total for side, w in zip(sides, weights, strict=True))
     return Proportion(rate * worth, worth), worth / sum(side.total for side in sides)
