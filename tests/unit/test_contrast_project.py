@@ -16,9 +16,10 @@ from contrast_stories import Did, did, episode, graded
 from stories import Moment, ask, transcript
 
 from hivemind.distill import compose, episodes, pipeline
-from hivemind.distill.contrast import project, storing
+from hivemind.distill.contrast import patterns, project, storing
 from hivemind.distill.contrast.families import Asked
-from hivemind.distill.contrast.patterns import MANNER
+from hivemind.distill.contrast.mine import Contrast
+from hivemind.distill.contrast.patterns import MANNER, Pattern
 from hivemind.distill.contrast.project import Graded
 from hivemind.distill.episodes import Episode
 from hivemind.distill.grading import features
@@ -246,3 +247,30 @@ def test_stored_outcomes_are_read(database: Database, tmp_path: Path) -> None:
     told = {g.session_id: g.succeeded for g in known[1:]}
     assert {g.session_id: g.succeeded for g in found} == told
     assert all(g.asked.own_tools and not g.rests_on for g in found)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "log_odds", "own_tools", "told"),
+    [
+        (Pattern("unagreed", ("deploy staging",)), 1.0, True, False),
+        (Pattern("unagreed", ("deploy staging",)), -1.0, True, True),
+        (Pattern("fails", ("deploy staging",)), -1.0, True, False),
+        (Pattern("then", ("make", patterns.END)), -1.0, False, False),
+        (Pattern("then", ("make", patterns.END)), -1.0, True, True),
+        (Pattern("does", ("make lint",)), 1.0, False, True),
+    ],
+)
+def test_what_looks_like_an_outcome_is_no_lesson(
+    pattern: Pattern, log_odds: float, own_tools: bool, told: bool
+) -> None:
+    """Nobody is told to act without asking, to let calls fail, or to end after the step that failed."""
+    contrast = Contrast(
+        patterns=(pattern,),
+        probability=0.99,
+        log_odds=log_odds,
+        worked=9,
+        worked_with=8,
+        failed=9,
+        failed_with=1,
+    )
+    assert project.teaches(contrast, own_tools=own_tools) is told

@@ -25,6 +25,10 @@ MAX_SESSIONS, MAX_EVENTS = 12, 4
 MAX_EXCERPT_CHARS = 200
 #: A pattern that so many of its attempts' outcomes were concluded from, as a share, teaches nothing.
 MAX_GROUNDS = 0.25
+#: Never advised, whatever went well: acting without consent, guessing, and what no agent sets out to do.
+NO_ADVICE = frozenset({"unagreed", "invents", "repeats", "fails"})
+#: That a call failed is how a failure looks, not how to avoid one.
+NO_WARNING = frozenset({"fails"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +148,10 @@ def _lessons(seen: Sequence[tuple[_Seen, Family]]) -> Found:
 def _occurrences(
     contrasts: Iterable[Contrast], seen: Sequence[_Seen], *, label: str
 ) -> Iterator[tuple[str, Occurrence]]:
+    own_tools = all(one.graded.asked.own_tools for one in seen)
     for contrast in contrasts:
+        if not teaches(contrast, own_tools=own_tools):
+            continue
         helps = contrast.log_odds > 0
         for side in (True, False):
             shown = [
@@ -154,6 +161,19 @@ def _occurrences(
             ]
             for one in _one_a_session(shown)[:MAX_SESSIONS]:
                 yield one.graded.session_id, _occurrence(contrast, one, label=label)
+
+
+def teaches(contrast: Contrast, *, own_tools: bool) -> bool:
+    """Say whether a contrast can be told as something to do or to beware of.
+
+    How work with a shell or an editor ended says whether it worked, and not why; an agent with `own_tools`
+    ends by an act of its own, such as handing over.
+    """
+    first = contrast.patterns[0]
+    if first.kind in (NO_ADVICE if contrast.log_odds > 0 else NO_WARNING):
+        return False
+    ends = first.kind == "then" and first.about[-1] == patterns.END
+    return own_tools or not ends
 
 
 def _has(attempt: Attempt, contrast: Contrast) -> bool | None:
