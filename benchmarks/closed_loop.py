@@ -51,7 +51,7 @@ class Task:
 
 SUITE = Task(
     name="suite",
-    asks=("Run the whole test suite, run {n}.", "Does every test of the suite pass now? Attempt {n}."),
+    asks=("Run the whole test suite, run {n}.", "Please run the test suite once more, attempt {n}."),
     plain="./check test-suite",
     told="./check --profile local test-suite",
     proof="12 passed",
