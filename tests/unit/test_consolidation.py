@@ -20,7 +20,7 @@ from hivemind.distill import miners
 from hivemind.distill.report import DistillReport
 from hivemind.domain.outcomes import CLEARED, Outcome, Report
 from hivemind.domain.skills import SkillState
-from hivemind.library import lifecycle
+from hivemind.library import lifecycle, publish
 from hivemind.store import episodes, lessons, schema, sessions, skills
 from hivemind.store.database import Database, open_database
 
@@ -126,6 +126,33 @@ def test_what_a_person_took_out_never_comes_back(database: Database, tmp_path: P
     assert taken_out
     assert taken_out.isdisjoint(version(database).lesson_ids)
     assert again(database) == [("kept", NAME)]
+
+
+def test_what_a_person_never_saw_they_did_not_take_out(database: Database, tmp_path: Path) -> None:
+    """An edit of a file that was still the version before leaves out what the machine had just added."""
+
+    class Claude:
+        name = "claude"
+
+        def skill_folder(self, project_root: Path) -> Path:
+            return project_root / ".claude" / "skills"
+
+    root = tmp_path / "shop"
+    root.mkdir()
+    with database.write() as workspace:
+        workspace.execute(schema.projects.update().values(root=str(root)))
+    publish.publish(database, agents=[Claude()])
+    file = root / ".claude" / "skills" / NAME / "SKILL.md"
+    learn_to_lint(database, tmp_path)
+    with database.write() as workspace:
+        workspace.execute(schema.projects.update().values(root=str(root)))
+    assert LINT_LINE in body(database)
+    file.write_text(file.read_text().rstrip("\n") + "\n" + MINE)
+    assert publish.publish(database, agents=[Claude()]).edited == [NAME]
+    assert LINT_LINE not in body(database)
+    assert again(database) == [("improved", NAME)]
+    assert LINT_LINE in body(database)
+    assert MINE.strip() in body(database)
 
 
 def test_an_addition_that_was_taken_back_is_not_made_again(database: Database, tmp_path: Path) -> None:

@@ -58,6 +58,15 @@ def test_patterns(pattern: str, remote: str, excluded: bool) -> None:
     assert settings.excludes_remote(remote) is excluded
 
 
+def test_a_link_to_an_excluded_folder_is_excluded(tmp_path: Path) -> None:
+    """Whatever way a folder is named, and whatever cannot be one."""
+    (tmp_path / "secret" / "a").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "secret")
+    settings = Settings(capture_exclude=(str(tmp_path / "secret"),))
+    assert exclusion.leaves_out(settings, str(tmp_path / "link" / "a"))
+    assert not any(exclusion.leaves_out(settings, odd) for odd in ("", "/\ud800", "/nul\0", "/" + "a" * 300))
+
+
 def test_a_denied_repository_is_never_stored(database: Database, repository: Path, tmp_path: Path) -> None:
     """A session that began in it is refused; of another, what was done in it is left out."""
     assert exclusion.leaves_out(DENIED, str(repository / "src"))

@@ -6,7 +6,9 @@ import json
 import os
 import sqlite3
 import subprocess
+import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -341,6 +343,37 @@ def test_a_full_disk_costs_the_record_alone(data: Data, hooked: Path) -> None:
     assert [one["moment"] for one in _whole_lines(spool_file)] == ["prompt", "prompt"]
 
 
+def test_a_full_disk_costs_the_announcement_alone(data: Data, hooked: Path) -> None:
+    """Where nothing can be written any more the agent gets its text, from the database and from a worker."""
+    resource = pytest.importorskip("resource")
+    session = session_drawn(CHECKS, withheld=False, prefix="full-")
+    said = payload("UserPromptSubmit", session_id=session, cwd=str(hooked), prompt=PROMPT)
+
+    def limit() -> None:
+        import signal
+
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+
+    beside = open_database(data.database)  # as a worker does, so that SQLite has its files already
+    with beside.read() as workspace:
+        offers.total(workspace)
+        assert "make test" in data.hook("UserPromptSubmit", said, preexec=limit).out
+    beside.close()
+    data.start_worker()
+    wait_for(data.worker_is_up)
+    assert "make test" in data.hook("UserPromptSubmit", said, preexec=limit).out
+
+
+def test_a_worker_that_cannot_be_started_costs_no_answer(data: Data, hooked: Path) -> None:
+    """The hook answers from the database, and records why no worker came up."""
+    (data.path / "worker.starting").mkdir()
+    session = session_drawn(CHECKS, withheld=False, prefix="no-worker-")
+    said = payload("UserPromptSubmit", session_id=session, cwd=str(hooked), prompt=PROMPT)
+    assert "make test" in data.hook("UserPromptSubmit", said, worker=True).out
+    assert "IsADirectoryError" in (data.path / "hook-errors.jsonl").read_text()
+
+
 def _whole_lines(path: Path) -> list[dict[str, Any]]:
     lines = path.read_bytes().splitlines()
     return [json.loads(line) for line in lines if line.startswith(b"{") and line.endswith(b"}")]
@@ -393,7 +426,7 @@ def test_shares_go_by_state_and_settings(shop: Database) -> None:
     assert refreshed(shop, enabled=False) == {}
 
 
-def _expose(workspace: Workspace, model: str, *, arm: str, count: int, first: int = 0) -> None:
+def _expose(workspace: Workspace, model: str, *, arm: str, count: int, first: int = 0, days: int = 2) -> None:
     rows = [
         {
             "workspace_id": "default",
@@ -404,7 +437,7 @@ def _expose(workspace: Workspace, model: str, *, arm: str, count: int, first: in
             "arm": arm,
             "channel": "prompt",
             "request_model": model,
-            "at": datetime.now(UTC),
+            "at": datetime.now(UTC) - timedelta(days=days),
         }
         for n in range(count)
     ]
@@ -430,6 +463,26 @@ def test_a_new_model_is_noticed_and_forgotten_again(shop: Database) -> None:
     with shop.write() as workspace:
         _expose(workspace, "claude-new", arm="withheld", count=holdouts.ENOUGH_EPISODES)
     assert (CHECKS, "claude-new") not in refreshed(shop)
+
+
+def test_models_that_were_here_before_the_skill_are_not_new(shop: Database) -> None:
+    """Of two models that are used by turns neither is new for what was learnt since."""
+    with shop.write() as workspace:
+        for model in ("claude-a", "claude-b"):
+            _store_session(workspace, model, model=model, days=9)
+            _expose(workspace, model, arm="given", count=holdouts.KNOWN_EPISODES, days=2)
+    assert {model for _, model in refreshed(shop)} == {""}
+
+
+def test_another_name_of_a_model_is_not_a_new_model(shop: Database) -> None:
+    """A provider before it and a date behind it are no news; another date is."""
+    with shop.write() as workspace:
+        _store_session(workspace, "old", model="m-5", days=400)
+        _store_session(workspace, "dated", model="m-6-20260101", days=400)
+        _expose(workspace, "m-5", arm="given", count=holdouts.KNOWN_EPISODES)
+        for number, name in enumerate(("acme/m-5", "m-5-2026-02-03", "m-6", "m-6-20260909", "m-55")):
+            _store_session(workspace, f"s{number}", model=name, days=1)
+    assert {model for _, model in refreshed(shop)} == {"", "m-6-20260909", "m-55"}
 
 
 def test_a_skill_that_rarely_fits_is_not_withheld_for_ever(shop: Database) -> None:
@@ -611,6 +664,74 @@ def test_a_persons_file_in_its_place_stays(checkout: Checkout) -> None:
     checkout.publish()
     assert checkout.file.read_text() == "mine\n"
     assert checkout.state() == "trial"
+
+
+def test_an_edit_that_is_saved_while_it_is_away_is_taken_in(checkout: Checkout) -> None:
+    """Whoever had the file open saves it in its place: that is an edit like any other."""
+    text = checkout.file.read_text()
+    session = checkout.drawn(withheld=True)
+    checkout.start(session)
+    checkout.file.write_text(text.replace("Run it.", "Run it twice."))
+    checkout.folders.ended("default", session)
+    report = checkout.publish()
+    assert (report.edited, report.problems) == (["checks"], [])
+    assert "Run it twice." in checkout.file.read_text()
+    assert checkout.state() == "trial"
+
+
+@pytest.mark.parametrize("trouble", ["another publication", "a full disk"])
+def test_what_cannot_be_settled_is_settled_later(
+    checkout: Checkout, trouble: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A session that is given a skill gets its file back as soon as that can be done."""
+    from hivemind.library import skill_files
+    from hivemind.worker import folders
+
+    without, given = checkout.drawn(withheld=True), checkout.drawn(withheld=False)
+    checkout.start(without)
+    assert not checkout.file.exists()
+    monkeypatch.setattr(folders, "LOCK_WAIT_S", 0.05)
+    lock = checkout.database.path.with_name("hivemind.db.publish-lock")
+    blocked = checkout.database.path.with_name("held-back.new")
+    with ExitStack() as stack:
+        if trouble == "a full disk":
+            blocked.mkdir()  # the list cannot be written
+        else:
+            stack.enter_context(skill_files.only_one(lock, wait_s=1))
+        checkout.folders.heard("default", given, agent="claude", cwd=str(checkout.root))
+        checkout.folders.expire()
+        assert not checkout.file.exists()
+    if blocked.exists():
+        blocked.rmdir()
+    checkout.folders.expire()
+    assert checkout.file.exists()
+
+
+def test_a_worker_that_leaves_waits_for_another_publication(
+    checkout: Checkout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody else would bring back what is away."""
+    from hivemind.library import skill_files
+    from hivemind.worker import folders
+
+    checkout.start(checkout.drawn(withheld=True))
+    monkeypatch.setattr(folders, "LOCK_WAIT_S", 0.05)
+    lock = checkout.database.path.with_name("hivemind.db.publish-lock")
+    with skill_files.only_one(lock, wait_s=1):
+        leaving = threading.Thread(target=checkout.folders.release)
+        leaving.start()
+        leaving.join(0.5)
+        assert leaving.is_alive()
+    leaving.join(10)
+    assert checkout.file.exists()
+
+
+@pytest.mark.parametrize("cwd", ["/\ud800", "/" + "a" * 300, "relative", "/nul\0", ""])
+def test_any_working_directory_is_no_failure(checkout: Checkout, cwd: str) -> None:
+    """What an agent says of its folder is passed over where it is none."""
+    checkout.folders.heard("default", "s1", agent="claude", cwd=cwd)
+    assert not checkout.folders.start("default", "s2", agent="claude", cwd=cwd)
+    assert checkout.file.exists()
 
 
 def test_a_deletion_by_a_person_is_still_one(checkout: Checkout) -> None:

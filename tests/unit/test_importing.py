@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -158,6 +162,45 @@ def test_hostile_files_are_no_crash(tmp_path: Path) -> None:
     done = imported(tmp_path, str(tmp_path / "from"), "--json")
     assert done.code == 1
     assert [result["outcome"] for result in done.json] == ["refused"] * 4
+
+
+def test_names_that_are_no_text_are_no_crash(tmp_path: Path) -> None:
+    """A folder, or a file beside, with bytes for a name is taken in and named as far as it can be."""
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/skills/od\xffd"))
+    try:
+        folder.mkdir(parents=True)
+    except OSError:
+        pytest.skip("this file system has no such names")
+    (folder / "SKILL.md").write_text(GOOD.format(name="odd", body=BODY))
+    (folder / os.fsdecode(b"no\xfete.md")).write_text("A note.")
+    done = imported(tmp_path, str(tmp_path / "skills"), "--json")
+    assert done.code == 0, done.err
+    (result,) = done.json
+    assert (result["outcome"], result["left_out"]) == ("taken", ["no\ufffdte.md"])
+
+
+def test_standard_input_that_is_no_text_is_refused() -> None:
+    """Bytes in no encoding end in a reason and not in a traceback."""
+    done = subprocess.run(
+        [sys.executable, "-m", "hivemind", "skills", "import", "-", "--json"],
+        input=b"---\nname: \xff\n",
+        capture_output=True,
+        env={**os.environ, "PYTHONIOENCODING": "utf-8:strict"},
+        timeout=60,
+        check=False,
+    )
+    (result,) = json.loads(done.stdout)
+    assert (done.returncode, result["reason"]) == (1, "It is not UTF-8 text.")
+
+
+def test_a_folder_is_read_one_skill_at_a_time(tmp_path: Path) -> None:
+    """However much lies there, one skill is in memory, and others may write between two."""
+    skill(tmp_path, "first")
+    second = skill(tmp_path, "second") / "SKILL.md"
+    offered = importing.offered_below(tmp_path)
+    assert next(offered).folder == "first"
+    second.write_text("changed since")
+    assert [one.text for one in offered] == ["changed since"]
 
 
 def test_a_finding_without_a_line_still_loads() -> None:

@@ -509,6 +509,39 @@ def test_excluded_folders_are_kept_out(database: Database, transcript: Path) -> 
     assert texts(database) == ["three", "five"]
 
 
+def test_a_folder_that_is_known_late_takes_the_session_back(
+    database: Database, transcript: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was stored before a line named the excluded folder goes."""
+    monkeypatch.setattr(ingest, "BATCH_EVENTS", 1)
+    transcript.write_bytes(lines(prompt("one", cwd=""), prompt("two", cwd="/secret/a")))
+    with pytest.raises(HivemindError) as error:
+        store(database, transcript, excluding=Settings(capture_exclude=("/secret",)))
+    assert error.value.slug == "capture-excluded"
+    assert texts(database) == []
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_lines_that_name_no_folder_are_where_the_line_before_was(
+    database: Database, transcript: Path, at_once: bool
+) -> None:
+    """An agent that says where it is only when it moves is left out until it moves back, over two reads."""
+    excluding = Settings(capture_exclude=("/secret",))
+    said = [
+        prompt("one", cwd="/open"),
+        prompt("two", cwd="/secret/a"),
+        prompt("three", cwd=""),
+        prompt("four", cwd="/open"),
+        prompt("five", cwd=""),
+    ]
+    for number in [] if at_once else range(1, 5):
+        transcript.write_bytes(lines(*said[:number]))
+        store(database, transcript, excluding=excluding)
+    transcript.write_bytes(lines(*said))
+    store(database, transcript, excluding=excluding)
+    assert texts(database) == ["one", "four", "five"]
+
+
 def test_deep_inputs_are_kept_as_far_as_anyone_reads(database: Database, transcript: Path) -> None:
     """An input nested deeper than the bound is cut there and stored."""
     deep: object = "bottom"

@@ -145,3 +145,32 @@ def test_the_ledger_may_hold_anything(stored: object) -> None:
     """What are no items is left out."""
     assert isinstance(items.of_json(stored), tuple)
     assert items.of_json(items.as_json([FIX, ORDER])) == (FIX, ORDER)
+
+
+POOL = [FIX, LINT, TEST, TESTS, ORDER, Item(section="rules", text="- Use pnpm.", lesson_ids=("l7",))]
+steps = st.lists(
+    st.one_of(
+        st.tuples(
+            st.sampled_from(["Mine {}.", "- mine {} `make test`", "  mine {}", ""]), st.integers(1, 30)
+        ),
+        st.lists(st.sampled_from(POOL), unique=True),
+    ),
+    max_size=12,
+)
+
+
+@given(steps)
+def test_whatever_comes_and_goes_a_persons_lines_stay(story: list[tuple[str, int] | list[Item]]) -> None:
+    """Lines that a person puts anywhere survive every coming and going of lessons, in their order."""
+    body, wrote = "# Title\n", list[Item]()
+    for number, step in enumerate(story):
+        if isinstance(step, tuple):
+            text = body.split("\n")
+            text.insert(min(step[1], len(text)), step[0].format(number))
+            body = "\n".join(text)
+            continue
+        before = [line for line in body.split("\n") if "ine " in line]
+        body, left = merge(body, wrote, step)
+        assert [line for line in body.split("\n") if "ine " in line] == before
+        assert body.startswith("# Title\n")
+        wrote = [*step, *(edit.before for edit in left if edit.before is not None)]

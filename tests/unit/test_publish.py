@@ -342,6 +342,35 @@ def test_a_missing_project_is_no_verdict(library: Library) -> None:
     assert library.now(skill).state is TRIAL
 
 
+def test_a_project_folder_that_cannot_be_looked_at_stops_no_other(library: Library) -> None:
+    """A path that no file system takes, as a transcript may name one, is passed over."""
+    library.add()
+    with library.database.write() as workspace:
+        row = {"project_id": "p0", "name": "odd", "remote": "", "root": f"/{'a' * 300}"}
+        now = datetime.now(UTC)
+        workspace.execute(schema.projects.insert().values(workspace_id="default", created_at=now, **row))
+    assert library.publish().written == [library.file()]
+
+
+def test_another_checkout_is_remembered_after_a_crash(library: Library) -> None:
+    """What a killed worker had taken away comes back also where the project was not last seen."""
+    skill = library.add()
+    library.publish()
+    other = library.folder / "other"
+    other.mkdir()
+    with library.database.write() as workspace:
+        workspace.execute(schema.projects.update().values(root=str(other)))
+    assert library.publish().written == [library.file(root=other)]
+    with library.database.read() as workspace:
+        row = store.install(workspace, library.file())
+    assert row is not None
+    library.file().unlink()
+    with library.database.write() as workspace:
+        store.put_install(workspace, replace(row, content_hash=""))
+    assert library.publish().written == [library.file()]
+    assert library.now(skill).state is TRIAL
+
+
 def test_what_is_not_ours_is_never_touched(library: Library) -> None:
     """A foreign skill of the same name, and a foreign folder without one, are reported and left alone."""
     library.add()
@@ -503,7 +532,7 @@ def test_unpublishing_keeps_what_people_edited(library: Library) -> None:
     assert library.version(skill).document.body == "Mine."
 
 
-@pytest.mark.parametrize("moment", ["hivemind.library.publish._ranked", "hivemind.library.skill_files.tidy"])
+@pytest.mark.parametrize("moment", ["hivemind.library.placing.ranked", "hivemind.library.skill_files.tidy"])
 def test_a_late_edit_is_not_overwritten(
     library: Library, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:

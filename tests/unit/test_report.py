@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import stat
+import threading
 from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import matplotlib as mpl
 import pytest
 from command_line import run
 from experiment import Experiment, make_skill
 
 from hivemind.domain.exposures import Arm
-from hivemind.report import numbers, page
+from hivemind.report import numbers, page, plots
+from hivemind.report.numbers import Withheld
 from hivemind.store.database import open_database
 
 
@@ -98,6 +103,63 @@ def test_the_matrix_is_a_table_json_and_a_picture(data: Path, tmp_path: Path) ->
         read(data, "models", "--image", str(tmp_path / name))
     assert ET.parse(tmp_path / "matrix.svg").getroot().tag.endswith("svg")  # noqa: S314 - our own
     assert (tmp_path / "matrix.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_pipe_or_a_device_is_written_to_and_not_replaced(data: Path, tmp_path: Path) -> None:
+    """As root, a page to /dev/null must not become /dev/null."""
+    pipe, read_back = tmp_path / "pipe", list[bytes]()
+    os.mkfifo(pipe)
+    reader = threading.Thread(target=lambda: read_back.append(pipe.read_bytes()), daemon=True)
+    reader.start()
+    read(data, "report", "-o", str(pipe))
+    assert stat.S_ISFIFO(pipe.lstat().st_mode)
+    reader.join(10)
+    assert read_back[0].startswith(b"<!doctype html>")
+
+
+def test_a_picture_that_cannot_be_written_is_an_error(data: Path, tmp_path: Path) -> None:
+    """It says which file, and is no bug."""
+    env = {"HIVEMIND_HOME": str(data), "HOME": str(tmp_path)}
+    failed = run("models", "--image", str(tmp_path / "none" / "x.svg"), env=env)
+    assert (failed.code, "No such file" in failed.err) == (1, True)
+
+
+def test_plots_know_no_settings_but_their_own() -> None:
+    """A matplotlibrc, also one in the folder where the command is run, changes no byte."""
+    row = Withheld(skill_id="s", name=r"$\frac{1}{0}$ <b>", given=1, withheld=1, leaked=0, share=0.1)
+
+    def drawn() -> bytes:
+        return plots.draw(lambda ax: plots.held_out(ax, [row]), width=4, height=2)
+
+    plain = drawn()
+    with mpl.rc_context({"text.usetex": True, "axes.facecolor": "red"}):
+        assert drawn() == plain
+    assert rb"$\frac{1}{0}$ &lt;b&gt;" in plain
+
+
+@pytest.mark.filterwarnings("error")
+def test_names_in_any_script_are_drawn_in_silence() -> None:
+    """Letters that the font lacks, directions, controls and surrogates are no trouble."""
+    names = ["中文技能", "שלום\u202eabc", "\ud800\x00\x1b[2J", "x" * 9_000, "$", "\\$", "e\u0301" * 99, ""]
+    rows = [Withheld(skill_id=n, name=n, given=1, withheld=0, leaked=0, share=0.0) for n in names]
+    for kind in ("svg", "png"):
+        text = plots.draw(lambda ax: plots.held_out(ax, rows), width=8, height=4, kind=kind)
+        assert b"\x1b[" not in text or kind == "png"
+
+
+def test_a_thousand_models_are_one_picture(tmp_path: Path) -> None:
+    """What a transcript calls its models does not make a picture that no memory holds."""
+    folder = tmp_path / "hivemind"
+    folder.mkdir()
+    opened = open_database(folder / "hivemind.db")
+    with opened.write() as workspace:
+        world, helps = Experiment(workspace), make_skill(workspace, "helps")
+        for number in range(400):
+            world.add(helps, successes=1, model=f"model-{number}")
+        world.store()
+    opened.close()
+    read(folder, "models", "--image", str(tmp_path / "matrix.png"))
+    assert (tmp_path / "matrix.png").stat().st_size < 2_000_000
 
 
 def test_a_migration_names_models_by_a_part(data: Path) -> None:

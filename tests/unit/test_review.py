@@ -120,6 +120,28 @@ def test_each_key_over_a_pipe() -> None:
     assert run("review", answer="q\n").out.count("━━") == 1
 
 
+@pytest.mark.parametrize("line", ["", " ", "ae", "er", "aer"])
+def test_what_is_no_single_key_decides_nothing(line: str) -> None:
+    """An empty line, or keys that run together, leave the skill as it is."""
+    with library() as workspace:
+        waits(workspace)
+    done = run("review", answer=f"{line}\n")
+    assert (done.code, stands()) == (0, ("candidate", 1))
+    assert "press a, e, r, s, u or q" in done.err
+
+
+def test_over_a_pipe_what_fails_costs_its_own_skill_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The line after one that cannot be carried out is for the next skill, and the command says so."""
+    with library() as workspace:
+        for name in ("a-checks", "b-checks"):
+            waits(workspace, name)
+    monkeypatch.setenv("VISUAL", "false")
+    monkeypatch.setenv("EDITOR", "false")
+    done = run("review", answer="e\nr it is wrong\n")
+    assert [stands(f"{name}-checks")[0] for name in "ab"] == ["candidate", "rejected"]
+    assert done.code == 1
+
+
 def test_editing_makes_a_version_that_is_shown_with_its_diff(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -143,7 +165,7 @@ def test_editing_makes_a_version_that_is_shown_with_its_diff(
 def test_an_edit_that_the_gates_refuse_changes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Why is said, and the walk goes on; so it does where there is no editor."""
+    """Why is said, and the exit code says that something was; so it is where there is no editor."""
     with library() as workspace:
         waits(workspace)
     editor = tmp_path / "editor"
@@ -153,7 +175,7 @@ def test_an_edit_that_the_gates_refuse_changes_nothing(
         monkeypatch.setenv("VISUAL", command)
         monkeypatch.setenv("EDITOR", command)
         done = run("review", answer="e\ns\n")
-        assert done.code == 0
+        assert done.code == 1
         assert "0 decisions" in done.out
         assert done.err
     assert stands() == ("candidate", 1)

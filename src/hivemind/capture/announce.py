@@ -101,14 +101,10 @@ def _run(agent: str, event: str, data: str, root: str) -> None:
         said["expects"] = crc32(last.strip().encode("utf-8", "replace"))
     said["at"] = time.time()
     line = plain_json.dumps(said)
-    spooled = False
-    try:
-        _announce(data, layout.spool_dir(data), name, line)
-        spooled = True
-    finally:
-        prompt = adapter.prompt(payload)[:MAX_PROMPT_CHARS] if said["moment"] == "prompt" else ""
-        # On a full disk the worker is told directly, and reads the transcript once there is room again.
-        answer = _ask(data, said, prompt, "" if spooled else line)
+    trouble = _failure(data, layout.spool_dir(data), name, line)
+    prompt = adapter.prompt(payload)[:MAX_PROMPT_CHARS] if said["moment"] == "prompt" else ""
+    # On a full disk the worker is told directly, and reads the transcript once there is room again.
+    answer = _ask(data, said, prompt, line if trouble else "")
     context, notice = answer.get("context"), answer.get("notice")
     text = adapter.output(
         event,
@@ -119,6 +115,8 @@ def _run(agent: str, event: str, data: str, root: str) -> None:
     )
     if text:
         sys.stdout.write(text)
+    if trouble:
+        raise trouble
 
 
 def _stdin() -> bytes:
@@ -145,6 +143,15 @@ def _make_folder(data: str, folder: str) -> None:
 def _announce(data: str, folder: str, name: str, line: str) -> None:
     _make_folder(data, folder)
     _append(os.path.join(folder, name + ".jsonl"), line)
+
+
+def _failure(data: str, folder: str, name: str, line: str):  # type: ignore[no-untyped-def]
+    """Announce, and give what went wrong: the agent gets its answer all the same."""
+    try:
+        _announce(data, folder, name, line)
+    except OSError as error:
+        return error
+    return None
 
 
 def _append(path: str, line: str) -> None:
@@ -292,7 +299,10 @@ def _connect(data: str):  # type: ignore[no-untyped-def]
             return None
         except OSError:
             client.close()
-    _start_worker(data)
+    try:
+        _start_worker(data)
+    except OSError as error:
+        _record(data, ["start", "worker"], error)
     return None
 
 

@@ -1,5 +1,6 @@
 """Say what is never stored: folders, and repositories wherever they are checked out."""
 
+import os
 from typing import Protocol
 
 from hivemind.capture.git import checkout
@@ -21,6 +22,14 @@ class Rules(Protocol):
 
 def leaves_out(rules: Rules, folder: str) -> bool:
     """Say whether what is done in a folder is kept out, for its place or for the repository it is of."""
-    if rules.excludes(folder):
+    if rules.excludes(folder) or rules.excludes(_real(folder)):
         return True
     return bool(rules.capture_exclude_remotes) and rules.excludes_remote(checkout(folder).remote)
+
+
+def _real(folder: str) -> str:
+    """Give where a folder leads to; a link to an excluded place is that place."""
+    try:
+        return os.path.realpath(folder) if folder else folder
+    except (OSError, ValueError):
+        return folder

@@ -31,6 +31,8 @@ MAX_NAME_CHARS = 300
 MAX_DEPTH = 64
 #: By so many lines the agent that wrote a transcript is told.
 RECOGNISED_BY_LINES = 16
+#: Where a reader's state keeps that the agent has gone where nothing is stored of it; not every line says.
+_LEFT_OUT = "left_out"
 #: Each time that another process reads the same transcript it gets further; so often we let it at most.
 MAX_TURNS = 100
 
@@ -123,10 +125,23 @@ def _ingest(
     reader.state.values = dict(at.reader_state or {})
     reader.began = reader.began and at.offset_bytes > 0
     done.session_id = at.session_id
-    for batch in reader.batches(file, start=at.offset_bytes):
-        at = held = _store(
-            database, batch, at=at, held=held, reader=reader, file=file, workspace_id=workspace_id, done=done
-        )
+    try:
+        for batch in reader.batches(file, start=at.offset_bytes):
+            at = held = _store(
+                database,
+                batch,
+                at=at,
+                held=held,
+                reader=reader,
+                file=file,
+                workspace_id=workspace_id,
+                done=done,
+            )
+    except HivemindError:
+        if reader.refused and done.session_id:  # its folder became known only now
+            with database.write(workspace_id) as workspace:
+                sessions.prune(workspace, [done.session_id])
+        raise
     if file.problem:
         done.problem = file.problem
 
@@ -155,6 +170,7 @@ class _Reader:
     skips: Callable[[str], bool] | None
     final: bool
     began: bool = False  #: the session's first folder is known, and none that is excluded
+    refused: bool = False  #: the session's first folder is excluded
     facts: tuple[SessionFacts, SessionFacts] | None = None  #: the last line's, as they came and cleaned
     left_out: dict[str, bool] = field(default_factory=dict)  #: folders, and whether they are kept out
 
@@ -186,8 +202,13 @@ class _Reader:
         result = self.agent.read_line(record, line=line, state=self.state)
         if result.facts is not None:
             facts = self._clean(result.facts)
-            if facts.cwd and self._leaves_out(facts.cwd):
-                return
+            if facts.cwd:
+                self.state.values.pop(_LEFT_OUT, None)
+                if self._leaves_out(facts.cwd):
+                    self.state.values[_LEFT_OUT] = True
+        if self.excluding is not None and self.state.values.get(_LEFT_OUT):
+            return
+        if result.facts is not None:
             batch.facts = _merge(batch.facts, facts)
         batch.said.update(_checksum(e.text) for e in result.events if e.kind is EventKind.ASSISTANT)
         batch.events.extend(redact(event, self.redactor) for event in result.events)
@@ -209,6 +230,7 @@ class _Reader:
         if cwd not in self.left_out:
             self.left_out[cwd] = exclusion.leaves_out(self.excluding, cwd)
         if self.left_out[cwd] and not self.began:
+            self.refused = True
             raise _excluded(cwd)
         self.began = True
         return self.left_out[cwd]

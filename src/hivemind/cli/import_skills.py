@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import asdict
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,10 @@ from hivemind.cli.text import count
 from hivemind.errors import HivemindError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from hivemind.library.importing import Offered, Result
+    from hivemind.store.database import Workspace
     from hivemind.store.sessions import ProjectFacts
 
 #: A text on standard input beyond this is not a SKILL.md, in characters.
@@ -52,24 +56,17 @@ def import_skills(
         raise click.UsageError("--project and --everywhere exclude each other")
     offered = _offered(path)
     facts = None if everywhere else _project(project or Path.cwd())
-    results: list[Result] = []
     with app.database(must_exist=False) as database:
         try:
             with database.write(app.workspace_id) as workspace:
-                from hivemind.store import sessions
-
-                if facts is not None:
-                    facts = sessions.known_project(workspace, facts)
-                    sessions.put_project(workspace, facts)
-                results = importing.take_in(
-                    workspace,
-                    offered,
-                    project_id=facts.project_id if facts else "",
-                    actor=app.person(),
-                    update=importing.Update.ALL if update else importing.Update.NONE,
-                )
+                facts = _known(workspace, facts)
+                results = _taken(app, workspace, offered, facts, update=update) if dry_run else []
                 if dry_run:
                     raise _NothingIsKeptError
+            for one in offered:
+                # One at a time: others wait for each, and there may be thousands.
+                with database.write(app.workspace_id) as workspace:
+                    results += _taken(app, workspace, [one], facts, update=update)
         except _NothingIsKeptError:
             pass
         else:
@@ -83,17 +80,57 @@ def import_skills(
         raise click.exceptions.Exit(1)
 
 
-def _offered(path: str) -> "list[Offered]":
+def _known(workspace: "Workspace", facts: "ProjectFacts | None") -> "ProjectFacts | None":
+    from hivemind.store import sessions
+
+    if facts is None:
+        return None
+    facts = sessions.known_project(workspace, facts)
+    sessions.put_project(workspace, facts)
+    return facts
+
+
+def _taken(
+    app: App,
+    workspace: "Workspace",
+    offered: "Iterable[Offered]",
+    facts: "ProjectFacts | None",
+    *,
+    update: bool,
+) -> "list[Result]":
+    from hivemind.library import importing
+
+    return importing.take_in(
+        workspace,
+        offered,
+        project_id=facts.project_id if facts else "",
+        actor=app.person(),
+        update=importing.Update.ALL if update else importing.Update.NONE,
+    )
+
+
+def _offered(path: str) -> "Iterator[Offered]":
     from hivemind.library import importing
 
     if path == "-":
-        return [importing.Offered(source="standard input", text=sys.stdin.read(_MAX_INPUT))]
+        return iter([_from_input()])
     found = importing.offered_below(Path(path))
-    if not found:
+    first = next(found, None)
+    if first is None:
         raise HivemindError(
             "no-skill-files", f"no SKILL.md is below {path}", hint="name a SKILL.md or its folder"
         )
-    return found
+    return chain([first], found)
+
+
+def _from_input() -> "Offered":
+    from hivemind.library import importing
+
+    source = "standard input"
+    try:
+        return importing.Offered(source=source, text=sys.stdin.read(_MAX_INPUT))
+    except UnicodeDecodeError:
+        return importing.Offered(source=source, text="", problems=(importing.NOT_TEXT,))
 
 
 def _project(folder: Path) -> "ProjectFacts":

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hivemind.cli.app import App, emit, json_option, pass_app
+from hivemind.cli.report import write_whole
 from hivemind.cli.text import count, one_line
 from hivemind.errors import HivemindError
 
@@ -131,11 +132,11 @@ def _draw(path: Path, cells: "list[Uplift]") -> None:
     height = plots.height_of(2 * len(skills), least=2.2)
     drawn = plots.draw(
         lambda ax: plots.heat_map(ax, cells),
-        width=max(6.0, 2.5 + 1.4 * len(models)),
+        width=max(6.0, 2.5 + 1.4 * min(len(models), plots.MAX_MODELS)),
         height=height,
         kind=path.suffix.removeprefix("."),
     )
-    path.write_bytes(drawn)
+    write_whole(path, drawn)
 
 
 @models.command()

@@ -30,23 +30,26 @@ def report(app: App, *, output: Path) -> None:
     if str(output) == "-":
         click.echo(text, nl=False)
         return
-    _write(output, text)
+    write_whole(output, text.encode())
     app.note(f"wrote {output}; it is one file that loads nothing: open it, or send it on")
     click.echo(str(output))
 
 
-def _write(path: Path, text: str) -> None:
-    """Write the page whole or not at all; what it tells is for the user only."""
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all; what it tells is for the user only."""
     try:
+        if path.exists() and not path.is_file():
+            path.write_bytes(content)  # a pipe, or /dev/null, which must stay what it is
+            return
         fd, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
-            with os.fdopen(fd, "w", encoding="utf-8") as file:
-                file.write(text)
+            with os.fdopen(fd, "wb") as file:
+                file.write(content)
             Path(name).replace(path)
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise
     except OSError as error:
         raise HivemindError(
-            "report-unwritable", f"{path}: {error.strerror or error}", hint="choose another --output"
+            "report-unwritable", f"{path}: {error.strerror or error}", hint="choose another place for it"
         ) from error

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 KEYS = "[a]pprove  [e]dit  [r]eject  [s]kip  [u]ndo  [q]uit ? "
 #: Keys that change a skill.
-_CHANGING = "aer"
+_CHANGING = frozenset("aer")
 
 
 @click.command()
@@ -29,7 +29,7 @@ def review(app: App, *, name: str, as_json: bool) -> None:
 
     Shows each with its diff, the turns it was learnt from, its gates and its numbers, and asks for a key.
     On a terminal one key is enough; from a pipe a line is read for each, and what follows the key on it is
-    the reason.
+    the reason. Exits 1 where one of these could not be carried out.
     """
     from hivemind.library import review as library
     from hivemind.library.rules import Policies
@@ -50,6 +50,8 @@ def review(app: App, *, name: str, as_json: bool) -> None:
         finally:
             if walk.changed:
                 app.publish(database)
+    if walk.failed:
+        raise click.exceptions.Exit(1)
 
 
 def _chosen(workspace: "Workspace", name: str, policies: "Policies") -> "list[Waiting]":
@@ -70,6 +72,7 @@ class _Walk:
     place: int = 0
     done: list[tuple[int, str]] = field(default_factory=list)  #: place and skill of each decision
     changed: bool = False
+    failed: bool = False  #: a line of a pipe could not be carried out
 
     def run(self) -> None:
         """Show and ask until the queue or the person has ended."""
@@ -101,11 +104,11 @@ class _Walk:
             try:
                 self._change(key, rest, shown)
             except HivemindError as error:
-                self.app.note(f"{error.message}; {error.hint}" if error.hint else error.message)
-                return False
-            except click.ClickException as error:  # the editor could not be started
-                self.app.note(error.message)
-                return False
+                return self._not_done(f"{error.message}; {error.hint}" if error.hint else error.message)
+            except click.ClickException as error:  # the editor failed
+                return self._not_done(error.message)
+            except UnicodeDecodeError:
+                return self._not_done("what the editor wrote is not UTF-8 text")
             return True
         if key == "u":
             return self._undo()
@@ -114,6 +117,14 @@ class _Walk:
             return True
         self.app.note("press a, e, r, s, u or q")
         return False
+
+    def _not_done(self, why: str) -> bool:
+        """Say why nothing was done; a pipe's next line is for the next skill, a person is asked again."""
+        self.app.note(why)
+        if sys.stdin.isatty():
+            return False
+        self.failed, self.place = True, self.place + 1
+        return True
 
     def _change(self, key: str, rest: str, shown: "Waiting") -> None:
         from hivemind.cli.skills import edit_skill
@@ -131,7 +142,7 @@ class _Walk:
             with self.database.write(self.app.workspace_id) as workspace:
                 now = store.by_id(workspace, shown.skill.skill_id)
                 if (now.state, now.version) != (shown.skill.state, shown.skill.version):
-                    self.app.note(f"{now.name} changed meanwhile: look at it again")
+                    self._not_done(f"{now.name} changed meanwhile: look at it again")
                     return
                 new = decide(workspace, now, actor=self.app.person(), reason=reason)
         self.changed = True
@@ -163,7 +174,7 @@ def _read() -> tuple[str, str]:
     click.echo(KEYS, nl=False)
     if sys.stdin.isatty():
         try:
-            key = click.getchar().lower()
+            key = click.getchar().lower() or "q"
         except EOFError:
             key = "q"
         click.echo(key if key.isprintable() else "")

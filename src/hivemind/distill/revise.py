@@ -13,6 +13,7 @@ from hivemind.distill.compose import Draft
 from hivemind.distill.items import Edit, Item
 from hivemind.distill.writers import template
 from hivemind.domain.skills import SkillDocument, SkillState
+from hivemind.library import rules
 from hivemind.store import skills
 from hivemind.store.database import Workspace
 
@@ -76,7 +77,7 @@ class History:
             if WROTE in d.numbers:
                 wrote[d.to_version] = Wrote.of_json(d.numbers[WROTE])
             elif d.to_version not in wrote:
-                held = wrote.get(d.from_version or 0, Wrote())
+                held = wrote.get(edited_version(d), Wrote())
                 document = versions[d.to_version].document
                 is_plain = versions[d.to_version].origin == TEMPLATE
                 wrote[d.to_version] = Wrote.of(document, _read_back(document.body)) if is_plain else held
@@ -100,7 +101,8 @@ class History:
             if d.undoes:
                 found += [edit.before for edit in items.edits(before, after) if edit.before is not None]
             else:
-                told = items.missing(before, self.versions[d.from_version or 0].document.body)
+                before = self.wrote[edited_version(d)].items
+                told = items.missing(before, self.versions[edited_version(d)].document.body)
                 gone = items.missing(before, self.versions[d.to_version].document.body)
                 found += [item for item in gone if item not in told]
         return found
@@ -136,6 +138,12 @@ class History:
     @staticmethod
     def _is_put_away(state: SkillState) -> bool:
         return state in (SkillState.RETIRED, SkillState.REJECTED)
+
+
+def edited_version(decision: skills.Decision) -> int:
+    """Give the version that a decision changed: a person may not have seen the newest one."""
+    found = decision.numbers.get(rules.EDITED)
+    return found if isinstance(found, int) else decision.from_version or 0
 
 
 def _read_back(body: str) -> Iterator[Item]:

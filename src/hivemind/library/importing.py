@@ -1,6 +1,7 @@
 """Take in skills that others wrote: as candidates, through the same gates, never over what is there."""
 
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -15,6 +16,8 @@ from hivemind.store import skills as store
 from hivemind.store.database import Workspace
 
 ORIGIN: Final = "import"
+#: What is said of bytes that are no text.
+NOT_TEXT: Final = Finding(gate="spec", message="It is not UTF-8 text.")
 _PUT_AWAY = (SkillState.REJECTED, SkillState.RETIRED)
 
 
@@ -67,23 +70,23 @@ class _Judged:
     findings: tuple[Finding, ...]
 
 
-def offered_below(path: Path) -> list[Offered]:
-    """Read a SKILL.md, or every one below a folder, within limits and through no link."""
+def offered_below(path: Path) -> Iterator[Offered]:
+    """Read a SKILL.md, or every one below a folder, within limits and through no link, one at a time."""
     if path.is_file():
         resolved = path.resolve()  # what a person names may be a link
-        return [_offered(resolved, source=str(path), alone=resolved.name != "SKILL.md")]
+        yield _offered(resolved, source=_named(path), alone=resolved.name != "SKILL.md")
+        return
     files, problems = skill_folders.skill_files(path)
-    found = [_offered(file, source=str(file)) for file in files]
-    return found + [
-        Offered(source=str(problem.path), text="", problems=(_finding(problem),))
-        for problem in problems
-        if problem.blocking
-    ]
+    for file in files:
+        yield _offered(file, source=_named(file))
+    for problem in problems:
+        if problem.blocking:
+            yield Offered(source=_named(problem.path), text="", problems=(_finding(problem),))
 
 
 def take_in(
     workspace: Workspace,
-    offered: Sequence[Offered],
+    offered: Iterable[Offered],
     *,
     project_id: str,
     actor: str,
@@ -248,26 +251,28 @@ def _result(
 def _offered(file: Path, *, source: str, alone: bool = False) -> Offered:
     data = skill_folders.read(file)
     if isinstance(data, skill_folders.Problem):
-        return Offered(source=source, text="", folder=file.parent.name, problems=(_finding(data),))
+        return Offered(source=source, text="", folder=_named(file.parent.name), problems=(_finding(data),))
     problems = list[Finding]()
     try:
         text = data.decode()
     except UnicodeDecodeError:
-        text, problems = "", [Finding(gate="spec", message="It is not UTF-8 text.")]
+        text, problems = "", [NOT_TEXT]
     texts, troubles = ([], []) if alone else skill_folders.bundled(file.parent)
     return Offered(
         source=source,
         text=text,
-        folder=file.stem if alone else file.parent.name,
-        beside=tuple(_named(texts, folder=file.parent)),
+        folder=_named(file.stem if alone else file.parent.name),
+        beside=tuple((_named(path.relative_to(file.parent)), text) for path, text in texts),
         problems=(*problems, *map(_finding, troubles)),
     )
 
 
-def _named(texts: Sequence[tuple[Path, str]], *, folder: Path) -> Iterator[tuple[str, str]]:
-    for path, text in texts:
-        yield str(path.relative_to(folder)), text
+def _named(path: Path | str) -> str:
+    """Give a path as text: a name on disk may be none."""
+    return os.fsencode(path).decode("utf-8", "replace")
 
 
 def _finding(problem: skill_folders.Problem) -> Finding:
-    return Finding(gate="spec", message=f"{problem.path.name}: {problem.message}.", blocking=problem.blocking)
+    return Finding(
+        gate="spec", message=f"{_named(problem.path.name)}: {problem.message}.", blocking=problem.blocking
+    )

@@ -5,7 +5,7 @@ is about to happen, so that a crash at any point is told apart from a person's e
 the old file, the intended one, or a person's.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,11 +14,10 @@ from typing import Protocol
 from hivemind.capture import boundary, git
 from hivemind.domain.skills import LIVE_STATES, Finding, SkillState
 from hivemind.errors import HivemindError
-from hivemind.library import held_back, lifecycle, skill_files
+from hivemind.library import held_back, lifecycle, placing, rules, skill_files
 from hivemind.library.document import Parsed, content_hash, inspect, render
 from hivemind.library.gates import check
 from hivemind.library.gates.base import shown
-from hivemind.library.gates.spec import NAME
 from hivemind.store import skills as store
 from hivemind.store.database import Database, Workspace
 from hivemind.store.skills import GONE, Install, Skill
@@ -86,8 +85,9 @@ def publish(
     `home`, whose skills would load everywhere. Edits and deletions are recorded under the actor `person`.
     """
     with _Publication.alone(database, workspace_id, person=person) as publication:
+        roots = publication.roots(home)  # first: of a folder that lost all its files no row is left
         publication.take_in_edits()
-        targets = publication.plan(agents, max_per_project=max_per_project, home=home)
+        targets = publication.plan(agents, roots, max_per_project=max_per_project)
         publication.remove_others({str(target.path) for target in targets})
         for target in targets:
             publication.write(target)
@@ -154,6 +154,11 @@ class _Publication:
         with skill_files.only_one(lock, wait_s=wait_s):
             yield cls(database, workspace_id, person=person)
 
+    def roots(self, home: Path | None) -> dict[Path, set[str]]:
+        """Give the project folders on this machine, with the projects of each."""
+        with self._database.read(self._workspace_id) as workspace:
+            return placing.roots(workspace, home=home)
+
     def take_in_edits(self) -> None:
         """Bring the rows in line with the files."""
         for row, seen in self._settled():
@@ -180,7 +185,7 @@ class _Publication:
         tracked = git.tracked(root, [Path(row.path) for row, _ in wanted]) if wanted else frozenset()
         for row, _ in wanted:
             path = Path(row.path)
-            if path in tracked or not self._is_as_rendered(row):
+            if path in tracked or self._as_rendered(row) != row.content_hash:
                 continue
             with self._reported(row.path):
                 self._put(replace(row, intended_hash=GONE))
@@ -200,14 +205,17 @@ class _Publication:
             path, skill = Path(row.path), skills.get(row.skill_id)
             if row.content_hash or row.skill_id not in skill_ids or skill is None:
                 continue
-            if path.parent.name == skill.name:  # under a new name it is the next publication's
+            if skill_files.look(path, root=root).data is not None:
+                # Whoever had it open has saved it: an edit of what was taken out.
+                self._put(replace(row, content_hash=self._as_rendered(row)))
+            elif path.parent.name == skill.name:  # under a new name it is the next publication's
                 self.write(_Target(path=path, root=root, agent=row.agent, skill=skill))
 
-    def _is_as_rendered(self, row: Install) -> bool:
+    def _as_rendered(self, row: Install) -> str:
+        """Give the digest that our own file of a row's version has."""
         with self._database.read(self._workspace_id) as workspace:
             written = store.versions(workspace, row.skill_id, only=row.version)
-        rendered = skill_files.digest(render(written[0].document).encode()) if written else ""
-        return rendered == row.content_hash
+        return skill_files.digest(render(written[0].document).encode()) if written else ""
 
     def _is_held_back(self, root: str, skill_id: str) -> bool:
         return skill_id in self._held_back.get(root, ())
@@ -217,7 +225,7 @@ class _Publication:
         with self._database.read(self._workspace_id) as workspace:
             rows = [row for row in store.installs(workspace) if root is None or row.root == str(root)]
         for row in rows:
-            if not Path(row.root).is_dir():
+            if not placing.is_folder(Path(row.root)):
                 self._left_alone.add(row.path)  # perhaps a disk that is not mounted
                 continue
             seen = skill_files.look(Path(row.path), root=Path(row.root))
@@ -301,18 +309,20 @@ class _Publication:
             findings=findings,
             actor=self._person,
             reason=f"edited in {row.path}",
+            numbers={rules.EDITED: row.version} if written else None,
         )
         if after.version != before.version:
             self.report.edited.append(after.name)
         return after.version
 
     def plan(
-        self, agents: Sequence[SkillFolders], *, max_per_project: int, home: Path | None
+        self, agents: Sequence[SkillFolders], roots: Mapping[Path, set[str]], *, max_per_project: int
     ) -> list[_Target]:
         """Choose each folder's skills: approved first, then what most sessions show, then the newest."""
         with self._database.read(self._workspace_id) as workspace:
-            ranked = [skill for skill in _ranked(workspace) if not self._holds_secret(workspace, skill)]
-            roots = _roots(workspace, home=home)
+            ranked = [
+                skill for skill in placing.ranked(workspace) if not self._holds_secret(workspace, skill)
+            ]
         targets: dict[Path, _Target] = {}
         for root, project_ids in sorted(roots.items()):
             chosen: dict[str, Skill] = {}
@@ -456,37 +466,3 @@ def _judge(workspace: Workspace, row: Install, parsed: Parsed) -> tuple[Finding,
         unknown_keys=parsed.unknown_keys,
     )
     return check(parsed.document, context)
-
-
-def _ranked(workspace: Workspace) -> list[Skill]:
-    """Give the live skills, the ones to write first; names that are no file name are passed over."""
-
-    def rank(skill: Skill) -> tuple[bool, int, float, str]:
-        lessons = store.version_of(workspace, skill.skill_id, version=skill.version).lesson_ids
-        sessions = store.support(workspace, lessons)
-        return (
-            skill.state is not SkillState.ACTIVE,
-            -sessions,
-            -skill.updated_at.timestamp(),
-            skill.skill_id,
-        )
-
-    live = store.listed(workspace, states=LIVE_STATES)
-    return sorted((skill for skill in live if NAME.fullmatch(skill.name)), key=rank)
-
-
-def _roots(workspace: Workspace, *, home: Path | None) -> dict[Path, set[str]]:
-    """Give the project folders on this machine, with the projects of each.
-
-    A repository may be cloned twice: where it was last seen, and where files of ours are. A folder may have
-    been another project before it got a remote.
-    """
-    owners = {skill.skill_id: skill.project_id for skill in store.listed(workspace)}
-    known = [(project.root, project.project_id) for project in store.project_roots(workspace)]
-    known += [(row.root, owners.get(row.skill_id, "")) for row in store.installs(workspace)]
-    roots: dict[Path, set[str]] = {}
-    for root, project_id in known:
-        folder = Path(root)
-        if folder.is_absolute() and folder.is_dir() and not (home and folder.resolve() == home.resolve()):
-            roots.setdefault(folder.resolve(), set()).add(project_id)
-    return roots

@@ -21,6 +21,8 @@ COME_BACK_RATIO = 2
 COME_BACK_MORE = 3
 #: Where a person's decision keeps the flags that the skill had: kind to message.
 SEEN_FLAGS = "flags"
+#: Where a person's edit keeps which version was edited: the library may have had a newer one by then.
+EDITED = "edited_version"
 #: Where each decision keeps how many episodes had had the skill.
 EXPOSURES = "exposures"
 #: What a person took back the machine does again at so many times the exposures of then, and so many more.

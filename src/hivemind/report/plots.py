@@ -1,6 +1,7 @@
 """Draw numbers as SVG or PNG with matplotlib; the same numbers give the same bytes."""
 
 import io
+import warnings
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
@@ -31,6 +32,8 @@ OF_STATE = {
 MAX_NAME_CHARS = 32
 #: Rows of a plot at most: the page's tables have all of them.
 MAX_ROWS = 40
+#: Models of the heat map at most.
+MAX_MODELS = 20
 #: A cell of the heat map from so large a difference on takes white letters.
 DARK = 0.3
 _STYLE: Any = {
@@ -46,7 +49,12 @@ _STYLE: Any = {
 
 def draw(plot: Callable[[Axes], None], *, width: float, height: float, kind: str = "svg") -> bytes:
     """Draw one plot, given in inches, as `svg` or `png`."""
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(), warnings.catch_warnings():
+        # A matplotlibrc of the folder that we are run in may want TeX to read names.
+        mpl.rcdefaults()
+        mpl.rcParams.update(_STYLE)
+        # The browser has the letters that DejaVu lacks.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         figure = Figure(figsize=(width, height), layout="constrained")
         FigureCanvasAgg(figure)
         plot(figure.add_subplot())
@@ -156,7 +164,7 @@ def held_out(ax: Axes, rows: Sequence[Withheld]) -> None:
 def heat_map(ax: Axes, rows: Sequence[Uplift]) -> None:
     """Draw the difference in success for each skill and model; a cell without enough data is empty."""
     skills, models, cells = matrix(rows)
-    skills = skills[:MAX_ROWS]
+    skills, models = skills[:MAX_ROWS], models[:MAX_MODELS]
     names = {row.skill_id: row.name for row in rows}
     values = [[_value(cells.get((skill, model))) for model in models] for skill in skills]
     image = ax.imshow(values, cmap="RdBu", norm=TwoSlopeNorm(0, -0.5, 0.5), aspect="auto")

@@ -5,10 +5,10 @@ skill: to take it from a session that has it would be a loss that nobody sees, w
 it should not have is seen, and counts for neither side.
 """
 
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Collection
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,6 +54,7 @@ class Folders:
         self._ended: dict[tuple[str, str], None] = {}
         self._lacks: dict[tuple[str, Path], frozenset[str]] = {}
         self._changed: dict[Path, float] = {}
+        self._failed: set[tuple[str, Path]] = set()  #: checkouts that could not be settled yet
         self._lock = threading.Lock()  #: of what is known
         self._settling = threading.Lock()  #: of the files
         held_back.clear(database.path)
@@ -63,10 +64,9 @@ class Folders:
         done, root = threading.Event(), _root(cwd)
 
         def prepare() -> None:
-            with suppress(HivemindError, OSError, sa.exc.SQLAlchemyError):
-                self.heard(workspace_id, session_id, agent=agent, cwd=cwd)
-                if root is not None:
-                    self._settle(workspace_id, root)  # the loop may have heard of it first
+            self.heard(workspace_id, session_id, agent=agent, cwd=cwd)
+            if root is not None:
+                self._settle(workspace_id, root)  # the loop may have heard of it first
             done.set()
 
         threading.Thread(target=prepare, name="folders", daemon=True).start()
@@ -84,8 +84,11 @@ class Folders:
                 known.heard = time.monotonic()
                 return
         root = _root(cwd)
-        ids = self._installed(workspace_id, root) if root else set()
-        withheld = self._withheld(workspace_id, session_id, agent, ids) if ids else frozenset()
+        try:
+            ids = self._installed(workspace_id, root) if root else set()
+            withheld = self._withheld(workspace_id, session_id, agent, ids) if ids else frozenset()
+        except (HivemindError, sa.exc.SQLAlchemyError, sqlite3.Error):
+            return  # the database is busy: its next word tries again
         with self._lock:
             self._at_work[key] = _AtWork(agent=agent, root=root, withheld=withheld, heard=time.monotonic())
         if root is not None:
@@ -102,12 +105,15 @@ class Folders:
         return gone is not None and gone.root is not None and self._settle(workspace_id, gone.root)
 
     def expire(self) -> None:
-        """Take sessions that nothing was heard of for long for ended."""
+        """Take sessions that nothing was heard of for long for ended, and try again what failed."""
         oldest = time.monotonic() - AT_WORK_S
         with self._lock:
             silent = [key for key, one in self._at_work.items() if one.heard < oldest]
+            failed = list(self._failed)
         for key in silent:
             self.ended(*key)
+        for workspace_id, root in failed:
+            self._settle(workspace_id, root)
 
     def forget_draws(self) -> None:
         """Bring everything back and draw anew at the next word of each session: the settings changed."""
@@ -121,7 +127,7 @@ class Folders:
             self._at_work.clear()
             away = [key for key, skills in self._lacks.items() if skills]
         for workspace_id, root in away:
-            self._settle(workspace_id, root)
+            self._settle(workspace_id, root, wait_s=publish.PUBLISH_WAIT_S)
 
     def session(self, workspace_id: str, *, agent: str, cwd: str, claimed: str) -> str:
         """Name the session that an agent's own process in a folder belongs to; empty where it is not sure.
@@ -139,8 +145,11 @@ class Folders:
             ]
         return here[0] if len(here) == 1 else ""
 
-    def _settle(self, workspace_id: str, root: Path) -> bool:
-        """Make the folders lack what they should; say whether that is another set than before."""
+    def _settle(self, workspace_id: str, root: Path, *, wait_s: float | None = None) -> bool:
+        """Make the folders lack what they should; say whether that is another set than before.
+
+        Where it cannot be done now, as on a full disk or beside another publication, it is tried again.
+        """
         with self._settling:
             with self._lock:
                 at_work = [
@@ -150,16 +159,23 @@ class Folders:
                 ]
                 wanted = frozenset.intersection(*at_work) if at_work else frozenset()
                 before = self._lacks.get((workspace_id, root), frozenset())
-            if wanted == before:
+                failed = (workspace_id, root) in self._failed
+            if wanted == before and not failed:
                 return False
-            report = publish.hold_back(
-                self._database,
-                workspace_id=workspace_id,
-                root=root,
-                skill_ids=wanted,
-                wait_s=LOCK_WAIT_S,
-            )
+            try:
+                report = publish.hold_back(
+                    self._database,
+                    workspace_id=workspace_id,
+                    root=root,
+                    skill_ids=wanted,
+                    wait_s=LOCK_WAIT_S if wait_s is None else wait_s,
+                )
+            except (HivemindError, OSError, sa.exc.SQLAlchemyError):
+                with self._lock:
+                    self._failed.add((workspace_id, root))
+                return False
             with self._lock:
+                self._failed.discard((workspace_id, root))
                 self._lacks[workspace_id, root] = wanted
                 if report.removed or report.written:
                     self._changed[root] = time.monotonic()
