@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from exposure_stories import BODY
 from hypothesis import given, settings
@@ -102,6 +104,18 @@ def test_a_longer_step_wins_over_a_shorter_one() -> None:
 def test_a_line_is_split_into_what_it_runs(line: str, expected: tuple[tuple[str, ...], ...]) -> None:
     """Wrappers, assignments, folders and redirections are no part of a step."""
     assert commands(line) == expected
+
+
+def test_a_long_paragraph_is_read_in_a_moment() -> None:
+    """Sentences and code are gone through side by side; a full stop in code ends nothing."""
+    began = time.monotonic()
+    advice("Go on. " * 10_000 + "Run `make x. y`, " * 4_000)
+    assert time.monotonic() - began < 2
+    (one,) = advice("Tests. Never run `make a. b` here. Run `make c`.")
+    assert ([step.words for step in one.run], [step.words for step in one.avoid]) == (
+        [("make", "c")],
+        [("make", "a.", "b")],
+    )
 
 
 @settings(deadline=None)

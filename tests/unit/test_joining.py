@@ -125,7 +125,7 @@ def test_subagents_belong_to_the_episode_in_which_they_began(shop: Shop, skill: 
 
 
 def test_withheld_and_leaked(shop: Shop, skill: str) -> None:
-    """What was withheld has its row; where the agent got it all the same, no row of the session counts."""
+    """What was withheld has its row; where the agent got it all the same, the session's rows say so."""
     shop.offer(skill, 0.1, arm=Arm.WITHHELD, share=0.3)
     shop.tell(*TWO)
     assert shop.seen() == [(1, "prompt", "withheld", 1)]
@@ -142,6 +142,18 @@ def test_another_channel_is_placed_by_the_time(shop: Shop, skill: str) -> None:
     shop.offer(skill, 66, channel=Channel.MCP, arm=Arm.WITHHELD)
     shop.tell(*TWO)
     assert shop.seen() == [(2, "mcp", "withheld", 1)]
+
+
+def test_only_prompts_take_part_in_the_experiment(shop: Shop, skill: str) -> None:
+    """Who asks over MCP and is refused has no counterpart among those who ask and get it."""
+    shop.offer(skill, 4, channel=Channel.MCP, arm=Arm.WITHHELD, share=0.3)
+    shop.offer(skill, 60.1, arm=Arm.WITHHELD, share=0.3)
+    shop.offer(skill, 66, channel=Channel.MCP, arm=Arm.WITHHELD, share=0.3)
+    shop.tell(*TWO)
+    assert [(row.channel, row.share) for row in shop.exposures()] == [
+        (Channel.MCP, 0.0),
+        (Channel.PROMPT, 0.3),
+    ]
 
 
 def test_joining_again_changes_nothing(shop: Shop, skill: str) -> None:
@@ -176,6 +188,18 @@ def test_what_came_late_is_joined(shop: Shop, skill: str) -> None:
         workspace.execute(schema.episodes.delete().where(schema.episodes.c.session_id == "s1"))
     assert joining.join_new(shop.database, "default", now=now) == 1
     assert shop.exposures() == []
+
+
+def test_what_came_late_changes_what_was_joined(shop: Shop, skill: str) -> None:
+    """An offer of the prompt that is stored late counts also where the agent loaded the skill itself."""
+    load = call(7, "Skill", {"skill": CHECKS.name}, "Launching")
+    shop.tell(*TWO[:1], load, *TWO[1:])
+    shop.offer(skill, 0.1, arm=Arm.WITHHELD, share=0.3)
+    assert [(row.arm, row.share) for row in shop.exposures()] == [(Arm.GIVEN, 0.0)]
+    now = START + timedelta(hours=2)
+    assert joining.join_new(shop.database, "default", now=now) == 1
+    assert [(row.arm, row.share) for row in shop.exposures()] == [(Arm.LEAKED, 0.3)]
+    assert joining.join_new(shop.database, "default", now=now) == 0
 
 
 def test_an_offer_that_never_finds_its_episode_is_left(shop: Shop, skill: str) -> None:

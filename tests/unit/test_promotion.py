@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator, Sequence
+from contextlib import closing, suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,8 +14,9 @@ from shown_lessons import FAILURE, LESSON, START, SUCCESS, UNKNOWN, grade, shows
 from hivemind.domain.exposures import Arm, Channel
 from hivemind.domain.outcomes import Outcome
 from hivemind.domain.skills import SkillDocument, SkillState
-from hivemind.evaluation import promotion
+from hivemind.evaluation import promotion, refresh
 from hivemind.evaluation.promotion import Change
+from hivemind.evaluation.refresh import Refreshed, Shares
 from hivemind.library import lifecycle
 from hivemind.library.rules import Policies
 from hivemind.store import exposures, flags, sessions, skills
@@ -68,7 +71,7 @@ def used(
             skill_id=skill.skill_id,
             session_id=session,
             project_id="p1",
-            version=1,
+            version=skill.version,
             arm=arm,
             share=0.1,
             channel=Channel.PROMPT,
@@ -170,6 +173,19 @@ def test_a_person_who_brings_it_back_is_respected(workspace: Workspace) -> None:
     assert moves(applied(workspace)) == [(TRIAL, RETIRED)]
 
 
+def test_what_a_person_mended_is_not_retired_for_what_it_was(workspace: Workspace) -> None:
+    """Its new text is judged by its own numbers, however bad those of the old one were."""
+    skill = made(workspace)
+    harms(workspace, skill)
+    applied(workspace)
+    lifecycle.undo(workspace, skill.skill_id, actor=PERSON)
+    mended = SkillDocument(name=skill.name, description="Use when testing.", body="Run `make check`.")
+    skill = lifecycle.add_version(workspace, skill.skill_id, mended, origin="person", actor=PERSON)
+    used(workspace, skill, GIVEN, [SUCCESS, FAILURE] * 6, word="new")
+    used(workspace, skill, WITHHELD, [SUCCESS, FAILURE] * 6, word="new")
+    assert [move for move in moves(applied(workspace)) if move[1] is RETIRED] == []
+
+
 def test_a_person_who_puts_it_back_to_trial_is_respected(workspace: Workspace) -> None:
     """A promotion that was taken back is not repeated on the same data."""
     skill = made(workspace)
@@ -216,3 +232,36 @@ def test_a_session_that_grows_does_not_count_twice(workspace: Workspace) -> None
     assert row.next_seq == 6
     assert applied(workspace)[0].after is TRIAL
     assert skills.decisions(workspace, skill.skill_id)[-1].numbers["successful_sessions"] == 2
+
+
+def test_a_second_look_writes_nothing(tmp_path: Path) -> None:
+    """Whatever the first one found, moved and set, on the same data nothing is stored again."""
+    database = open_database(tmp_path / "hivemind.db")
+    with database.write() as workspace:
+        harms(workspace, made(workspace))
+    policies, shares = Policies(), Shares()
+    first = refresh.refresh(database, "default", policies=policies, shares=shares, now=NOW)
+    assert moves(first.changes) == [(TRIAL, RETIRED)]
+    with closing(sqlite3.connect(database.path)) as other:
+        before = other.execute("PRAGMA data_version").fetchone()
+        again = refresh.refresh(database, "default", policies=policies, shares=shares, now=NOW)
+        assert again == Refreshed()
+        assert other.execute("PRAGMA data_version").fetchone() == before
+    database.close()
+
+
+def test_killed_between_its_steps_it_is_done_by_the_next_look(tmp_path: Path) -> None:
+    """A skill that moved has its flag and its share with it, or has not moved."""
+    database = open_database(tmp_path / "hivemind.db")
+    with database.write() as workspace:
+        skill = made(workspace)
+        harms(workspace, skill)
+    with suppress(KeyboardInterrupt), database.write() as workspace:
+        assert applied(workspace)
+        raise KeyboardInterrupt
+    with database.read() as workspace:
+        assert skills.by_id(workspace, skill.skill_id).state is TRIAL
+        assert flags.listed(workspace) == []
+    done = refresh.refresh(database, "default", policies=Policies(), shares=Shares(), now=NOW)
+    assert moves(done.changes) == [(TRIAL, RETIRED)]
+    database.close()

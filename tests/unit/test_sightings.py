@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -217,6 +218,14 @@ def test_deriving_again_gives_the_same(shop: Shop) -> None:
     assert shop.sightings() == [(NAME, "folder")]
     shop.tell(*story, call(3, "Skill", {"skill": NAME}, "Launching"), say(4))
     assert shop.sightings() == [(NAME, "folder"), (NAME, "tool")]
+
+
+def test_a_long_call_is_read_in_a_moment(shop: Shop) -> None:
+    """A path without an end is looked at once, not again from each of its characters."""
+    began = time.monotonic()
+    shop.tell(ask(0, "Go."), call(1, "Read", {"path": "a/" * 10_000, "x": "SKILL.md"}, "ok"), say(2))
+    assert shop.sightings() == []
+    assert time.monotonic() - began < 2
 
 
 _JSON = st.recursive(

@@ -9,9 +9,11 @@ import pytest
 from experiment import Experiment, make_skill
 
 from hivemind.domain.exposures import Arm
+from hivemind.domain.skills import SkillDocument
 from hivemind.evaluation import models, statistics, uplift
 from hivemind.evaluation.models import Fate
 from hivemind.evaluation.statistics import Proportion
+from hivemind.library import lifecycle
 from hivemind.store.database import Database, Workspace, open_database
 
 
@@ -49,15 +51,28 @@ def test_the_difference_is_newcombes_where_nothing_is_pooled(workspace: Workspac
 
 
 def test_what_was_outside_of_the_experiment_is_counted_and_not_compared(workspace: Workspace) -> None:
-    """Without a share, or with what leaked, there is no comparison: not enough data."""
+    """Without a share there is no comparison: not enough data."""
     skill = make_skill(workspace, "checks")
     world = Experiment(workspace)
     world.add(skill, successes=50, share=0.0)
-    world.add(skill, arm=Arm.LEAKED, successes=50)
+    world.add(skill, arm=Arm.LEAKED, successes=50, share=0.0)
     world.store()
     (found,) = uplift.of_workspace(workspace)
     assert (found.exposures, found.given.known, found.withheld.known) == (50, 0, 0)
     assert (found.difference, found.interval, found.is_enough) == (None, None, False)
+
+
+def test_what_leaked_stays_on_the_side_that_was_drawn(workspace: Workspace) -> None:
+    """Agents look for a skill where work is hard: a useless skill must not seem to harm for it."""
+    skill = make_skill(workspace, "checks")
+    world = Experiment(workspace)
+    world.add(skill, successes=140, failures=60)
+    world.add(skill, arm=Arm.WITHHELD, successes=65, failures=15)
+    world.add(skill, arm=Arm.LEAKED, successes=5, failures=15)
+    world.store()
+    (found,) = uplift.of_workspace(workspace)
+    assert found.difference == pytest.approx(0.0)
+    assert (found.withheld.known, found.exposures) == (100, 200)
 
 
 def test_shares_that_changed_do_not_mix_up_times(workspace: Workspace) -> None:
@@ -85,6 +100,61 @@ def test_episodes_of_one_session_are_worth_less(workspace: Workspace) -> None:
     assert one.interval is not None
     assert other.interval is not None
     assert other.interval.high - other.interval.low > one.interval.high - one.interval.low
+
+
+def test_a_few_long_sessions_are_worth_less_than_many_alike(workspace: Workspace) -> None:
+    """As many episodes of as many sessions say less where most are of one session."""
+    even, uneven = make_skill(workspace, "even"), make_skill(workspace, "uneven")
+    world = Experiment(workspace)
+    for arm in (Arm.GIVEN, Arm.WITHHELD):
+        world.add(even, arm=arm, successes=60, episodes_a_session=6)
+        world.add(uneven, arm=arm, successes=51, episodes_a_session=51)
+        world.add(uneven, arm=arm, successes=9)
+    world.store()
+    one, other = (uplift.of_workspace(workspace, skill_ids=[skill])[0] for skill in (even, uneven))
+    assert (one.given.sessions, other.given.sessions) == (10, 10)
+    assert one.interval is not None
+    assert other.interval is not None
+    assert other.interval.high > 2 * one.interval.high
+
+
+def test_a_dearer_model_does_not_look_like_a_cost_of_the_skill(workspace: Workspace) -> None:
+    """Means are compared within strata, too: of a new model more is withheld."""
+    skill = make_skill(workspace, "checks")
+    world = Experiment(workspace)
+    for model, share, tokens, counts in (("old", 0.1, 1_000, (90, 10)), ("new", 0.3, 9_000, (70, 30))):
+        for arm, count in zip((Arm.GIVEN, Arm.WITHHELD), counts, strict=True):
+            world.add(skill, arm=arm, successes=count, model=model, share=share, tokens=tokens)
+    world.store()
+    (found,) = uplift.of_workspace(workspace)
+    assert found.given.tokens == pytest.approx(found.withheld.tokens)
+
+
+def test_what_a_person_rewrote_is_measured_anew(workspace: Workspace) -> None:
+    """Their text is another one than that which was measured; a machine's revision is not."""
+    skill = make_skill(workspace, "checks")
+    world = Experiment(workspace)
+    for version, origin in enumerate(("person", "template", "person", "model"), 1):
+        if version > 1:
+            lifecycle.add_version(
+                workspace,
+                skill,
+                SkillDocument(name="checks", description="Use when checking.", body=f"Run `make {version}`."),
+                origin=origin,
+                actor="person:ana",
+            )
+        world.add(skill, successes=10 * version, failures=10)
+        world.add(skill, arm=Arm.WITHHELD, successes=10 * version, failures=10)
+        for row in world.rows["exposures"]:
+            row["version"] = version
+        world.store()
+        (found,) = uplift.of_workspace(workspace)
+        assert found.given.successes == (10, 10 + 20, 30, 30 + 40)[version - 1]
+        assert found.exposures == sum(10 * n + 10 for n in range(1, version + 1))
+    lifecycle.undo(workspace, skill, actor="person:ana")
+    lifecycle.undo(workspace, skill, actor="person:ana")
+    (found,) = uplift.of_workspace(workspace)
+    assert found.given.successes == 10 + 20
 
 
 def test_a_change_of_model_is_told_for_each_skill(workspace: Workspace) -> None:

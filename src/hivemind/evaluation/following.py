@@ -339,9 +339,11 @@ def _prose(lines: Sequence[str]) -> _Item:
 def _sentences(text: str) -> Iterator[str]:
     """Split a text into sentences, not within its code."""
     spans = [(m.start(), m.end()) for m in _SPAN.finditer(text)]
-    start = 0
+    start = at = 0
     for end in _SENTENCE.finditer(text):
-        if not any(a < end.start() < b for a, b in spans):
+        while at < len(spans) and spans[at][1] <= end.start():
+            at += 1
+        if at == len(spans) or end.start() <= spans[at][0]:
             yield text[start : end.start()]
             start = end.end()
     yield text[start:]

@@ -1,9 +1,10 @@
 """From which share of sessions each live skill is withheld now: by its state, and more for a model new here.
 
-A model is new for a skill while it has too few episodes without it, and other models have shown what the
-skill does. Everything is computed anew from the stored exposures; the channels read the table `holdouts`.
+A model is new for a skill that others had before it came, while it has too few episodes without it.
+Everything is computed anew from the stored exposures; the channels read the table `holdouts`.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -16,7 +17,7 @@ from hivemind.evaluation import policy
 from hivemind.store import bulk, schema
 from hivemind.store.database import Workspace
 
-#: Episodes of other models with a skill, from which there is something that a new model may differ from.
+#: Episodes of other models with a skill before a model came, from which there is something to differ from.
 KNOWN_EPISODES = 5
 #: Episodes of a new model without a skill, with which the raised share ends: an interval of about ±20 points.
 ENOUGH_EPISODES = 20
@@ -27,7 +28,8 @@ MOST_DAYS = 60
 #: Models of one workspace that are looked at, the latest used first; a long tail of them is noise.
 MAX_MODELS = 20
 #: What agents write where no model answered.
-NO_MODELS = frozenset({"", "<synthetic>", "unknown"})
+NO_MODELS = frozenset({"", "<synthetic>", "synthetic", "unknown"})
+_DATE = re.compile(r"[-@]20\d{2}-?\d{2}-?\d{2}$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +62,15 @@ class _Live:
     skill_id: str
     state: SkillState
     project_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Recent:
+    """Hold a model that came here not long ago, with the projects that it worked on."""
+
+    name: str
+    since: datetime
+    projects: frozenset[str]
 
 
 @dataclass(slots=True)
@@ -151,16 +162,16 @@ def _of_state(skill: _Live, base: float, numbers: policy.Numbers | None) -> Hold
 
 
 def _of_new_models(workspace: Workspace, live: list[_Live], share: float, now: datetime) -> Iterator[Holdout]:
-    first = _first_sessions(workspace, now)
-    counts = _counts(workspace) if first else {}
+    recent = _recent(workspace, now)
+    counts = _counts(workspace) if recent else {}
+    before = {one.name: _had_before(workspace, one) for one in recent}
     for skill in live:
         of_skill = counts.get(skill.skill_id, {})
-        total = sum(one.episodes for one in of_skill.values())
-        for model, projects in first.items():
-            if skill.project_id and skill.project_id not in projects:
+        for one in recent:
+            if skill.project_id and skill.project_id not in one.projects:
                 continue
-            own = of_skill.get(model, _Counts())
-            known = total - own.episodes >= KNOWN_EPISODES
+            model, own = one.name, of_skill.get(one.name, _Counts())
+            known = before[model].get(skill.skill_id, 0) >= KNOWN_EPISODES
             if known and own.withheld < ENOUGH_EPISODES and own.episodes < MOST_EPISODES:
                 yield Holdout(
                     skill_id=skill.skill_id,
@@ -171,8 +182,8 @@ def _of_new_models(workspace: Workspace, live: list[_Live], share: float, now: d
                 )
 
 
-def _first_sessions(workspace: Workspace, now: datetime) -> dict[str, set[str]]:
-    """Give the models that came here not long ago, with the projects that they worked on."""
+def _recent(workspace: Workspace, now: datetime) -> list[_Recent]:
+    """Give the models that came here not long ago, the latest used first."""
     s = schema.sessions
     first, last = sa.func.min(s.c.started_at), sa.func.max(s.c.ended_at)
     rows = workspace.execute(
@@ -182,15 +193,35 @@ def _first_sessions(workspace: Workspace, now: datetime) -> dict[str, set[str]]:
         .order_by(last.desc())
     )
     projects: dict[str, set[str]] = {}
-    since: dict[str, datetime] = {}
+    came: dict[str, datetime] = {}
     for row in rows:
         projects.setdefault(row.request_model, set()).add(row.project_id)
         if row.first is not None:
-            since[row.request_model] = min(row.first, since.get(row.request_model, row.first))
-    recent = [
-        model for model in projects if model in since and now - since[model] < timedelta(days=MOST_DAYS)
-    ]
-    return {model: projects[model] for model in recent[:MAX_MODELS]}
+            came[row.request_model] = min(row.first, came.get(row.request_model, row.first))
+    recent = []
+    for name in came:
+        since = min(at for other, at in came.items() if _is_same(name, other))
+        if now - since < timedelta(days=MOST_DAYS):
+            recent.append(_Recent(name, since, frozenset(projects[name])))
+    return recent[:MAX_MODELS]
+
+
+def _is_same(one: str, other: str) -> bool:
+    """Say whether two names are of one model: agents put a provider before it, or its date behind it."""
+    first, second = one.rpartition("/")[2], other.rpartition("/")[2]
+    return first == second or _DATE.sub("", first) == second or first == _DATE.sub("", second)
+
+
+def _had_before(workspace: Workspace, model: _Recent) -> dict[str, int]:
+    """Count the episodes with each skill that other models did before one came."""
+    e = schema.exposures
+    rows = workspace.execute(
+        sa.select(e.c.skill_id, sa.func.count().label("episodes"))
+        .where(e.c.workspace_id == workspace.workspace_id, e.c.arm != Arm.LEAKED.value)
+        .where(e.c.request_model != model.name, e.c.at < model.since)
+        .group_by(e.c.skill_id)
+    )
+    return {row.skill_id: row.episodes for row in rows}
 
 
 def _counts(workspace: Workspace) -> dict[str, dict[str, _Counts]]:

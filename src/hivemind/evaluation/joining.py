@@ -124,10 +124,10 @@ def join_new(database: Database, workspace_id: str, *, now: datetime | None = No
 
 
 def _is_behind(workspace: Workspace, session_id: str) -> bool:
-    """Say whether an offer of a session belongs to an episode that has no exposure for it yet."""
-    joined = {(row.episode_id, row.skill_id) for row in stored.of_session(workspace, session_id)}
-    placed = _place_all(workspace, session_id, with_calls=False)[1]
-    return any((one.episode.episode_id, one.offer.skill_id) not in joined for one in placed)
+    """Say whether a session's exposures are others than its offers make now."""
+    joined = {replace(row, followed=None) for row in stored.of_session(workspace, session_id)}
+    story, placed = _place_all(workspace, session_id, with_calls=False)
+    return story is not None and joined != set(_rows(story, placed))
 
 
 def derive(workspace: Workspace, session_id: str) -> list[Exposure]:
@@ -135,22 +135,28 @@ def derive(workspace: Workspace, session_id: str) -> list[Exposure]:
     story, placed = _place_all(workspace, session_id, with_calls=True)
     if story is None:
         return []
-    groups: dict[tuple[str, str], list[_Placed]] = {}
-    for one in placed:
-        groups.setdefault((one.episode.episode_id, one.offer.skill_id), []).append(one)
-    leaked = _leaked([one.offer for one in placed])
     bodies = _bodies(workspace, {(one.offer.skill_id, one.offer.version) for one in placed})
     calls: dict[str, list[Any]] = {}
     for call in story.calls:
         calls.setdefault(story.episode_of(call).episode_id, []).append(call)
     rows = []
-    for (episode_id, skill_id), group in groups.items():
-        first = group[0]
-        body = bodies.get((skill_id, first.offer.version), "")
-        later = [_called(call) for call in calls.get(episode_id, ()) if _is_after(call, first)]
-        row = _exposure(group, session=story.session, is_leaked=skill_id in leaked)
+    for row, first in _rows(story, placed).items():
+        body = bodies.get((row.skill_id, row.version), "")
+        later = [_called(call) for call in calls.get(row.episode_id, ()) if _is_after(call, first)]
         rows.append(replace(row, followed=following.followed(body, later)))
     return rows
+
+
+def _rows(story: _Story, placed: Sequence[_Placed]) -> dict[Exposure, _Placed]:
+    """Make the exposures of placed offers, each with its first one."""
+    groups: dict[tuple[str, str], list[_Placed]] = {}
+    for one in placed:
+        groups.setdefault((one.episode.episode_id, one.offer.skill_id), []).append(one)
+    leaked = _leaked([one.offer for one in placed])
+    return {
+        _exposure(group, session=story.session, is_leaked=skill_id in leaked): group[0]
+        for (_, skill_id), group in groups.items()
+    }
 
 
 def _place_all(
@@ -204,8 +210,8 @@ def _exposure(group: Sequence[_Placed], *, session: Any, is_leaked: bool) -> Exp
         project_id=session.project_id,
         version=offer.version,
         arm=Arm.LEAKED if is_leaked else Arm(offer.arm),
-        # What an agent got by itself was not drawn for: the withheld side has nothing like it.
-        share=max(one.offer.share for one in group),
+        # What an agent asks for itself is no part of the experiment: who is refused has no counterpart.
+        share=max((one.offer.share for one in group if one.offer.channel == Channel.PROMPT), default=0.0),
         channel=Channel(offer.channel),
         agent=offer.agent or session.agent,
         request_model=episode.request_model or offer.request_model or session.request_model,

@@ -1,5 +1,6 @@
 """Move skills by their numbers: to trial, to active, out of use; each move is a row of the ledger."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -33,10 +34,13 @@ class Change:
     reason: str
 
 
-def apply(workspace: Workspace, *, policies: Policies, now: datetime) -> list[Change]:
+def apply(
+    workspace: Workspace, *, policies: Policies, now: datetime, measured: Mapping[str, Uplift] | None = None
+) -> list[Change]:
     """Look at every skill that a policy may move, and move those whose numbers say so.
 
-    What harms is retired under every policy; moving up is for skills under `auto`.
+    What harms is retired under every policy; moving up is for skills under `auto`. `measured` are the numbers
+    of all skills, where they are known already.
     """
     changes = [
         change
@@ -44,9 +48,7 @@ def apply(workspace: Workspace, *, policies: Policies, now: datetime) -> list[Ch
         if (change := _looked_at_again(workspace, skill, policies)) is not None
     ]
     live = store.listed(workspace, states=LIVE_STATES)
-    measured = {
-        one.skill_id: one for one in uplift.of_workspace(workspace, skill_ids=[s.skill_id for s in live])
-    }
+    measured = uplift.by_skill(workspace) if measured is None else measured
     for skill in live:
         change = _judged(workspace, skill, measured.get(skill.skill_id), policies=policies, now=now)
         changes += [change] if change else []
@@ -68,19 +70,18 @@ def _looked_at_again(workspace: Workspace, skill: Skill, policies: Policies) -> 
     return _change(workspace, skill, after)
 
 
-def numbers_of(workspace: Workspace, skill: Skill, measured: Uplift | None) -> Numbers:
+def numbers_of(measured: Uplift | None, *, evidence_sessions: int = 0) -> Numbers:
     """Give what a skill is judged by."""
-    shown = rules.support(workspace, skill).successes if skill.state is SkillState.TRIAL else 0
     exposures = measured.exposures if measured else 0
     if measured is not None and measured.comparison is not None:
-        return Numbers.of(measured.comparison, evidence_sessions=shown, exposures=exposures)
+        return Numbers.of(measured.comparison, evidence_sessions=evidence_sessions, exposures=exposures)
     nothing = Proportion(0.0, 0.0)
     return Numbers(
         given=nothing,
         withheld=nothing,
         sessions_given=0,
         sessions_withheld=0,
-        evidence_sessions=shown,
+        evidence_sessions=evidence_sessions,
         exposures=exposures,
     )
 
@@ -88,14 +89,18 @@ def numbers_of(workspace: Workspace, skill: Skill, measured: Uplift | None) -> N
 def _judged(
     workspace: Workspace, skill: Skill, measured: Uplift | None, *, policies: Policies, now: datetime
 ) -> Change | None:
-    numbers = numbers_of(workspace, skill, measured)
+    # Evidence is dear to count and decides only where all else speaks for a promotion.
+    numbers = numbers_of(measured, evidence_sessions=policy.DEFAULT.evidence_sessions)
     judgement = policy.judge(skill.state, numbers)
-    if judgement.verdict is Verdict.WAIT:
-        return None
     up = judgement.verdict is Verdict.PROMOTE
-    to_state = SkillState.ACTIVE if up else SkillState.RETIRED
-    if up and policies.of(skill) != rules.AUTO:
+    if judgement.verdict is Verdict.WAIT or (up and policies.of(skill) != rules.AUTO):
         return None
+    to_state = SkillState.ACTIVE if up else SkillState.RETIRED
+    if up:
+        shown = rules.support(workspace, skill).successes
+        judgement = policy.judge(skill.state, numbers_of(measured, evidence_sessions=shown))
+        if judgement.verdict is not Verdict.PROMOTE:
+            return None
     ledger = store.decisions(workspace, skill.skill_id)
     if rules.is_settled(ledger, to_state, exposures=numbers.exposures):
         return None

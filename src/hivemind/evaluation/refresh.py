@@ -1,14 +1,14 @@
 """What follows once sessions were graded: exposures, shares of withholding, flags, and skills that move."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from hivemind.domain.skills import LIVE_STATES
 from hivemind.evaluation import holdouts, joining, promotion, uplift
 from hivemind.evaluation.promotion import Change
 from hivemind.evaluation.staleness import sweep
+from hivemind.evaluation.uplift import Uplift
 from hivemind.library.rules import Policies
-from hivemind.store import skills
 from hivemind.store.database import Database, Workspace
 
 
@@ -46,26 +46,27 @@ def refresh(
         seen = sweep.look(workspace, now=now)
     with database.write(workspace_id) as workspace:
         sweep.record(workspace, seen, now=now)
-        changes = promotion.apply(workspace, policies=policies, now=now)
-        changed = set_shares(workspace, shares, now=now)
+        measured = uplift.by_skill(workspace)
+        changes = promotion.apply(workspace, policies=policies, now=now, measured=measured)
+        changed = set_shares(workspace, shares, now=now, measured=measured)
     return Refreshed(sessions_joined=joined, shares_changed=changed, changes=tuple(changes))
 
 
-def set_shares(workspace: Workspace, shares: Shares, *, now: datetime | None = None) -> int:
+def set_shares(
+    workspace: Workspace,
+    shares: Shares,
+    *,
+    now: datetime | None = None,
+    measured: Mapping[str, Uplift] | None = None,
+) -> int:
     """Set the shares after skills have moved, so that what is live from now on is withheld from now on."""
-    live = skills.listed(workspace, states=LIVE_STATES)
-    measured = {
-        one.skill_id: one for one in uplift.of_workspace(workspace, skill_ids=[s.skill_id for s in live])
-    }
-    numbers = {
-        skill.skill_id: promotion.numbers_of(workspace, skill, measured.get(skill.skill_id)) for skill in live
-    }
+    measured = uplift.by_skill(workspace) if measured is None else measured
     return holdouts.refresh(
         workspace,
         enabled=shares.enabled,
         trial_percent=shares.trial_percent,
         active_percent=shares.active_percent,
         new_model_percent=shares.new_model_percent,
-        numbers=numbers,
+        numbers={skill_id: promotion.numbers_of(one) for skill_id, one in measured.items()},
         now=now,
     )

@@ -37,7 +37,7 @@ _MCP_LOAD = re.compile(r"(?:^|[^a-zA-Z0-9])skills_load$")
 _NAME_KEYS = ("skill", "name", "skill_name", "skillName", "command")
 _FILE = "SKILL.md"
 _NOT_IN_NAME = re.compile(r"[^a-z0-9]+")
-_PATH = re.compile(r"[^\s'\"`;|&<>()]*/?SKILL\.md")
+_PATH = re.compile(r"(?<![^\s'\"`;|&<>()])[^\s'\"`;|&<>()]*SKILL\.md")
 #: The client's own text when it puts a skill into the conversation begins so, in characters.
 _OPENING_CHARS = 400
 #: How a person names a skill in a prompt, by the agents that then load it, and say so nowhere else.

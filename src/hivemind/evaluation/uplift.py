@@ -1,9 +1,10 @@
 """What skills do: success with and without each, by model, with an interval or "not enough data".
 
 Only sessions that took part in the experiment are compared: those from which the skill might have been
-withheld, by the arm that the draw gave them, at prompts that it fitted. So the same kind of task is on both
-sides. Sessions are compared within their project, model and share of withholding, and the strata are pooled
-(`statistics.standardised`).
+withheld, by the arm that the draw gave them, at prompts that it fitted, whether or not the agent got it in
+another way. So the same kind of task is on both sides. Sessions are compared within their project, model and
+share of withholding, and the strata are pooled (`statistics.standardised`). What a person has rewritten is
+measured anew.
 """
 
 from collections.abc import Iterable, Sequence
@@ -22,6 +23,8 @@ from hivemind.store.database import Workspace
 
 #: Bound parameters of one statement.
 _CHUNK = 500
+#: Origins of a version that is no revision by the machine: what was measured before was another text.
+_NEW_TEXT = ("person", "import")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +41,7 @@ class Side:
     tool_errors: float | None = None
     followed: int = 0
     followable: int = 0  #: episodes in which it could be seen whether the skill was followed
-    rate: float | None = None  #: of success among the known, pooled over strata
+    rate: float | None = None  #: of success among the known, pooled over strata as the means are
 
     @property
     def known(self) -> int:
@@ -82,7 +85,13 @@ def of_workspace(
     ]
 
 
+def by_skill(workspace: Workspace) -> dict[str, Uplift]:
+    """Give every skill that was ever offered, with all models together, by its id."""
+    return {one.skill_id: one for one in of_workspace(workspace)}
+
+
 def _uplift(skill: Any, model: str, *, exposures: int, rows: Sequence[Any]) -> Uplift:
+    strata = _by_stratum(rows)
     found = Uplift(
         skill_id=skill.skill_id,
         name=skill.name,
@@ -91,10 +100,10 @@ def _uplift(skill: Any, model: str, *, exposures: int, rows: Sequence[Any]) -> U
         version=skill.version,
         request_model=model,
         exposures=exposures,
-        given=_side(rows, Arm.GIVEN),
-        withheld=_side(rows, Arm.WITHHELD),
+        given=_side(strata, Arm.GIVEN),
+        withheld=_side(strata, Arm.WITHHELD),
     )
-    comparison = statistics.standardised(_comparisons(rows))
+    comparison = statistics.standardised([_comparison(arms) for arms in strata])
     given = statistics.effective(comparison.given, comparison.sessions_given)
     withheld = statistics.effective(comparison.withheld, comparison.sessions_withheld)
     if given.rate is None or withheld.rate is None:
@@ -111,20 +120,22 @@ def _uplift(skill: Any, model: str, *, exposures: int, rows: Sequence[Any]) -> U
     )
 
 
-def _comparisons(rows: Sequence[Any]) -> list[Comparison]:
-    """Give each stratum's two sides."""
+def _by_stratum(rows: Sequence[Any]) -> list[dict[str, Any]]:
+    """Give the rows of both arms of each stratum."""
     strata: dict[tuple[Any, ...], dict[str, Any]] = {}
     for row in rows:
         strata.setdefault((row.project_id, row.request_model, row.share), {})[row.arm] = row
-    return [
-        Comparison(
-            given=_proportion(arms.get(Arm.GIVEN.value)),
-            withheld=_proportion(arms.get(Arm.WITHHELD.value)),
-            sessions_given=_sessions(arms.get(Arm.GIVEN.value)),
-            sessions_withheld=_sessions(arms.get(Arm.WITHHELD.value)),
-        )
-        for _, arms in sorted(strata.items())
-    ]
+    return [arms for _, arms in sorted(strata.items())]
+
+
+def _comparison(arms: dict[str, Any]) -> Comparison:
+    given, withheld = arms.get(Arm.GIVEN.value), arms.get(Arm.WITHHELD.value)
+    return Comparison(
+        given=_proportion(given),
+        withheld=_proportion(withheld),
+        sessions_given=_sessions(given),
+        sessions_withheld=_sessions(withheld),
+    )
 
 
 def _proportion(row: Any) -> Proportion:
@@ -132,7 +143,8 @@ def _proportion(row: Any) -> Proportion:
 
 
 def _sessions(row: Any) -> float:
-    return float(row.known_sessions) if row else 0.0
+    """Give how many sessions of one size would be worth as much: most episodes may be of a few (Kish)."""
+    return row.n * row.n / row.squares if row and row.squares else 0.0
 
 
 def _totals(
@@ -154,56 +166,100 @@ def _totals(
 
 def _strata(workspace: Workspace, *, skill_ids: Sequence[str] | None) -> Iterable[Any]:
     """Give a row of sums for each skill, project, model, share and arm of the experiment."""
-    x, e = schema.exposures, schema.episodes
+    x, e, v = schema.exposures, schema.episodes, _measured_versions(workspace)
     success = sa.case((e.c.score_label == Outcome.SUCCESS.value, 1), else_=0)
     known = sa.case((e.c.score_label.in_([Outcome.SUCCESS.value, Outcome.FAILURE.value]), 1), else_=0)
-    keys = (x.c.skill_id, x.c.project_id, x.c.request_model, x.c.share, x.c.arm)
+    # The draw is what was by chance. Who got the skill all the same looked for it, as agents in trouble do.
+    arm = sa.case((x.c.arm == Arm.LEAKED.value, Arm.WITHHELD.value), else_=x.c.arm).label("arm")
+    names = ("skill_id", "project_id", "request_model", "share")
+    keys = (*(x.c[name] for name in names), arm)
+    sums = {
+        "k": success,
+        "n": known,
+        "turns": e.c.turns,
+        "tokens": e.c.input_tokens + e.c.output_tokens,
+        "tool_errors": e.c.tool_errors,
+        "followed": sa.case((x.c.followed.is_(True), 1), else_=0),
+    }
     query = (
         sa.select(
             *keys,
             sa.func.count().label("episodes"),
-            sa.func.count(sa.distinct(x.c.session_id)).label("sessions"),
-            sa.func.count(sa.distinct(sa.case((known == 1, x.c.session_id)))).label("known_sessions"),
-            sa.func.sum(success).label("k"),
-            sa.func.sum(known).label("n"),
-            sa.func.sum(e.c.turns).label("turns"),
-            sa.func.sum(e.c.input_tokens + e.c.output_tokens).label("tokens"),
-            sa.func.sum(e.c.tool_errors).label("tool_errors"),
-            sa.func.sum(sa.case((x.c.followed.is_(True), 1), else_=0)).label("followed"),
             sa.func.count(x.c.followed).label("followable"),
+            *(sa.func.sum(what).label(name) for name, what in sums.items()),
         )
         .join(e, sa.and_(e.c.workspace_id == x.c.workspace_id, e.c.episode_id == x.c.episode_id))
-        .where(
-            x.c.workspace_id == workspace.workspace_id,
-            x.c.share > 0,
-            x.c.arm.in_([Arm.GIVEN.value, Arm.WITHHELD.value]),
-        )
-        .group_by(*keys)
+        .join(v, sa.and_(v.c.skill_id == x.c.skill_id, x.c.version.between(v.c.first, v.c.last)))
+        .where(x.c.workspace_id == workspace.workspace_id, x.c.share > 0)
+        .group_by(*keys, x.c.session_id)
     )
     for chosen in _chosen(query, x.c.skill_id, skill_ids):
-        yield from workspace.execute(chosen)
+        one = chosen.subquery()
+        added = ("episodes", "followable", *sums)
+        of = [one.c[name] for name in (*names, "arm")]
+        yield from workspace.execute(
+            sa.select(
+                *of,
+                *(sa.func.sum(one.c[name]).label(name) for name in added),
+                sa.func.count().label("sessions"),
+                sa.func.sum(one.c.n * one.c.n).label("squares"),
+            ).group_by(*of)
+        )
 
 
-def _side(rows: Sequence[Any], arm: Arm) -> Side:
-    """Add up one arm over the strata."""
-    mine = [row for row in rows if row.arm == arm.value]
+def _measured_versions(workspace: Workspace) -> sa.Subquery:
+    """Give from which to which version each skill is one text: a person's, with the machine's revisions."""
+    s, v = schema.skills, schema.skill_versions
+    worded = sa.func.max(sa.case((v.c.origin.in_(_NEW_TEXT), v.c.version), else_=1))
+    return (
+        sa.select(s.c.skill_id, worded.label("first"), sa.func.max(s.c.version).label("last"))
+        .join(
+            v,
+            sa.and_(
+                v.c.workspace_id == s.c.workspace_id,
+                v.c.skill_id == s.c.skill_id,
+                v.c.version <= s.c.version,
+            ),
+        )
+        .where(s.c.workspace_id == workspace.workspace_id)
+        .group_by(s.c.skill_id)
+        .subquery()
+    )
+
+
+def _side(strata: Sequence[dict[str, Any]], arm: Arm) -> Side:
+    """Add up one arm over the strata; means are pooled as the rates are where both sides have something."""
+    mine = [arms[arm.value] for arms in strata if arm.value in arms]
     episodes = sum(row.episodes for row in mine)
     if not episodes:
         return Side()
+    both = [arms for arms in strata if len(arms) > 1]
+    weighted = [(_weight(arms), arms[arm.value]) for arms in both] or [(row.episodes, row) for row in mine]
+    total = sum(weight for weight, _ in weighted)
     successes, known = sum(row.k for row in mine), sum(row.n for row in mine)
+
+    def mean(name: str) -> float:
+        return float(sum(weight * getattr(row, name) / row.episodes for weight, row in weighted) / total)
+
     return Side(
         episodes=episodes,
         sessions=sum(row.sessions for row in mine),
         successes=successes,
         failures=known - successes,
         unknown=episodes - known,
-        turns=sum(row.turns for row in mine) / episodes,
-        tokens=sum(row.tokens for row in mine) / episodes,
-        tool_errors=sum(row.tool_errors for row in mine) / episodes,
+        turns=mean("turns"),
+        tokens=mean("tokens"),
+        tool_errors=mean("tool_errors"),
         followed=sum(row.followed for row in mine),
         followable=sum(row.followable for row in mine),
         rate=successes / known if known else None,
     )
+
+
+def _weight(arms: dict[str, Any]) -> float:
+    """Give a stratum's weight among episodes, graded or not (Mantel and Haenszel)."""
+    given, withheld = arms[Arm.GIVEN.value].episodes, arms[Arm.WITHHELD.value].episodes
+    return float(given * withheld / (given + withheld))
 
 
 def _chosen(query: sa.Select[Any], column: Any, skill_ids: Sequence[str] | None) -> Iterable[sa.Select[Any]]:

@@ -58,7 +58,12 @@ def look(workspace: Workspace, *, now: datetime) -> Seen:
         found = _stale(named(body), files[skill.project_id], runs[skill.project_id])
         if found and found not in _seen_before(workspace, skill, FlagKind.STALE):
             stale[skill.skill_id] = found
-    unused = {s.skill_id: told for s in live if (told := _unused(workspace, s, now=now))}
+    needed = _offered(workspace)
+    unused = {
+        s.skill_id: told
+        for s in live
+        if s.skill_id not in needed and (told := _unused(workspace, s, now=now))
+    }
     return Seen(stale=stale, unused=unused, judged=frozenset(judged))
 
 
@@ -94,16 +99,18 @@ def _seen_before(workspace: Workspace, skill: Skill, kind: FlagKind) -> set[str]
     return {rules.seen_flags(d).get(kind.value, "") for d in standing if rules.is_person(d.actor)} - {""}
 
 
+def _offered(workspace: Workspace) -> frozenset[str]:
+    """Name the skills that were ever offered: read once, as offers are not found by their skill."""
+    o = schema.offers
+    found = sa.select(o.c.skill_id).distinct().where(o.c.workspace_id == workspace.workspace_id)
+    return frozenset(workspace.execute(found).scalars())
+
+
 def _unused(workspace: Workspace, skill: Skill, *, now: datetime) -> str:
     since = _live_since(store.decisions(workspace, skill.skill_id))
     if since is None or since > now - UNUSED_AFTER or _seen_before(workspace, skill, FlagKind.UNUSED):
         return ""
-    o, s = schema.offers, schema.sessions
-    offered = sa.select(o.c.offer_id).where(
-        o.c.workspace_id == workspace.workspace_id, o.c.skill_id == skill.skill_id
-    )
-    if workspace.execute(offered.limit(1)).first():
-        return ""
+    s = schema.sessions
     held = sa.select(sa.func.count()).where(
         s.c.workspace_id == workspace.workspace_id, s.c.started_at >= since
     )
