@@ -166,9 +166,12 @@ class Settings:
     def excludes(self, folder: str) -> bool:
         """Say whether sessions in a folder are kept out of the store."""
         for pattern in self.capture_exclude:
-            wanted = os.path.expanduser(pattern).rstrip("/")  # noqa: PTH111 - a pattern is no path
-            if (folder + "/").startswith(wanted + "/") or fnmatch.fnmatchcase(folder + "/", wanted + "/*"):
-                return True
+            written = os.path.expanduser(pattern).rstrip("/")  # noqa: PTH111 - a pattern is no path
+            # Agents name real folders, a person perhaps a link to one.
+            for wanted in {written, os.path.realpath(written)}:
+                below = (folder + "/").startswith(wanted + "/")
+                if below or fnmatch.fnmatchcase(folder + "/", wanted + "/*"):
+                    return True
         return False
 
     def excludes_remote(self, remote: str) -> bool:

@@ -101,3 +101,12 @@ def test_a_remote_that_is_known_late_takes_the_session_back(
         from hivemind.store import sessions
 
         assert sessions.totals(workspace)["sessions"] == 0
+
+
+def test_a_pattern_that_is_a_link_excludes_what_it_leads_to(tmp_path: Path) -> None:
+    """A person names the link they know, and the agent reports the real folder."""
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    settings = Settings(capture_exclude=(str(tmp_path / "link"),))
+    assert settings.excludes(str(tmp_path / "real" / "below"))
+    assert not settings.excludes(str(tmp_path / "other"))

@@ -183,6 +183,21 @@ def test_an_agent_reports_over_mcp(shop: Shop) -> None:
     assert json.dumps(episode)
 
 
+def test_a_secret_in_a_note_is_not_stored(shop: Shop) -> None:
+    """What a person or an agent says of an outcome passes the same rules as everything that is stored."""
+    session = shop.store(*_story(shop))
+    (path,) = (shop.folder / "hivemind").glob("*.db")
+    note = "works with token ghp_" + "16C7e42F292c6912E7710c838347Ae178B4a"
+    assert shop.run("outcome", "success", "--session", session, "--note", note).code == 0
+    Library(database_path=path, workspace_id="default", cwd=shop.root).outcome_report("success", note=note)
+    database = open_database(path)
+    with database.read() as workspace:
+        notes = [row.note for row in workspace.execute(schema.outcomes.select())]
+    database.close()
+    assert len(notes) == 2
+    assert not any("16C7e42F" in one for one in notes)
+
+
 def test_an_agents_word_does_not_overrule_a_persons(shop: Shop) -> None:
     """What an agent says of its own work counts only where nobody else has reported."""
     session = shop.store(*_story(shop))

@@ -68,13 +68,18 @@ def tracked(root: Path, paths: Sequence[Path], *, timeout_s: float = 1.0) -> fro
     where = ["-C", str(root), f"--git-dir={root / '.git'}", f"--work-tree={root}"]
     command = ["git", *where, "-c", "core.fsmonitor=false", "ls-files", "-z", "--", *names]
     try:
-        done = subprocess.run(command, capture_output=True, timeout=timeout_s, check=True)
+        done = subprocess.run(command, capture_output=True, timeout=timeout_s, check=True, env=_plain())
     except FileNotFoundError:
         return frozenset()  # without git nobody commits
     except (OSError, subprocess.SubprocessError):
         return frozenset(paths)
     known = {root / os.fsdecode(name) for name in done.stdout.split(b"\0") if name}
     return frozenset(path for path in paths if path in known)
+
+
+def _plain() -> dict[str, str]:
+    """Give the environment without what a git hook around us says of another repository or index."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
 
 
 def _common_dir(root: Path, git_file: Path) -> Path:

@@ -113,14 +113,14 @@ class App:
         from rich.console import Console
 
         # Into a file or a pipe a table gets the room it needs; a terminal says how wide it is.
-        return Console(highlight=False, width=None if sys.stdout.isatty() else 180)
+        return Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else 180)
 
     @cached_property
     def notes(self) -> "Console":
         """Give the console for progress and notes, on stderr."""
         from rich.console import Console
 
-        return Console(stderr=True, highlight=False)
+        return Console(stderr=True, highlight=False, emoji=False)
 
     def person(self) -> str:
         """Name who decides, for the ledger."""

@@ -49,6 +49,8 @@ def outcome(
     verdict = status if commit and not verdict else verdict
     if not verdict or (status and not commit) or (commit and (session_id or number)):
         raise click.UsageError("say `hivemind outcome success`, or --commit SHA --status success")
+    from hivemind.capture import boundary
+
     label, score = _read(verdict)
     actor = _actor(app, ci=commit is not None)
     with app.database() as database, database.write(app.workspace_id) as workspace:
@@ -62,7 +64,7 @@ def outcome(
                 actor=actor,
                 at=datetime.now(UTC),
                 commit=(commit or "").lower(),
-                note=note.strip(),
+                note=boundary.redactor().redact(note.strip()).text,
             )
             for session, event_id in about
         ]

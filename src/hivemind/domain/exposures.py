@@ -19,7 +19,7 @@ class Arm(StrEnum):
 
     GIVEN = "given"
     WITHHELD = "withheld"
-    LEAKED = "leaked"  #: withheld, and yet the agent had it: counts for neither side
+    LEAKED = "leaked"  #: withheld, and yet the agent had it: stays on the side drawn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

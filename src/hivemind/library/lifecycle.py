@@ -250,6 +250,10 @@ def _neighbours(workspace: Workspace, project_id: str) -> list[OtherSkill]:
     ]
 
 
+def _neighbours_names(workspace: Workspace, project_id: str) -> dict[str, str]:
+    return store.names(workspace, states=store.OPEN_STATES, project_id=project_id or None)
+
+
 def _seen(workspace: Workspace, skill_id: str, actor: str) -> dict[str, Any]:
     """Take the flags off a skill about which a person decides, and give them for the ledger."""
     raised = [flag for flag in flags.listed(workspace) if flag.skill_id == skill_id]
@@ -270,7 +274,7 @@ def _require_passed(document: SkillDocument, findings: Sequence[Finding]) -> Non
 
 
 def _free_name(workspace: Workspace, wanted: str, *, project_id: str) -> str:
-    taken = {skill.name for skill in _neighbours(workspace, project_id)}
+    taken = set(_neighbours_names(workspace, project_id).values())
     name, number = wanted, 1
     while name in taken:
         number += 1
@@ -280,12 +284,12 @@ def _free_name(workspace: Workspace, wanted: str, *, project_id: str) -> str:
 
 
 def _require_free(workspace: Workspace, skill: store.Skill, *, name: str) -> None:
-    for other in _neighbours(workspace, skill.project_id):
-        if other.name == name and other.skill_id != skill.skill_id:
+    for other_id, other_name in _neighbours_names(workspace, skill.project_id).items():
+        if other_name == name and other_id != skill.skill_id:
             raise HivemindError(
                 "skill-name-taken",
-                f"{name} is also the name of skill {other.skill_id}",
-                hint=f"retire or reject that one first: `hivemind skills retire {other.skill_id}`",
+                f"{name} is also the name of skill {other_id}",
+                hint=f"retire or reject that one first: `hivemind skills retire {other_id}`",
             )
 
 

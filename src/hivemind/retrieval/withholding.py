@@ -38,12 +38,12 @@ def assign(
     """Give each skill's arm and share; a session without an id is given everything.
 
     `known` has what was decided and is not stored yet. Where a skill is not withheld from anybody any more,
-    no session is an exception.
+    no session is an exception, and neither side of what was drawn counts from then on.
     """
     ids = sorted(set(skill_ids))
     shares = _shares(connection, workspace_id, ids) if session_id else {}
     if not any(share > 0 for by_model in shares.values() for share in by_model.values()):
-        return {skill_id: (GIVEN, _decided_share(known, skill_id)) for skill_id in ids}
+        return dict.fromkeys(ids, (GIVEN, 0.0))
     model = ""
     if any(model for by_model in shares.values() for model in by_model):
         model = model_of(connection, workspace_id=workspace_id, session_id=session_id, agent=agent)
@@ -54,7 +54,7 @@ def assign(
         share = by_model.get(model, by_model.get("", 0.0))
         fresh = (WITHHELD if is_withheld(session_id, skill_id, share) else GIVEN, share)
         arm, then = decided.get(skill_id, fresh)
-        found[skill_id] = (arm, then) if share > 0 or arm == GIVEN else (GIVEN, 0.0)
+        found[skill_id] = (arm, then) if share > 0 else (GIVEN, 0.0)
     return found
 
 
@@ -96,8 +96,3 @@ def _decided(
     query = _DECIDED.replace("?*", ",".join("?" * len(ids)))
     rows = connection.execute(query, (workspace_id, session_id, *ids))
     return {str(skill_id): (str(arm), float(share)) for skill_id, arm, share in rows}
-
-
-def _decided_share(known: "Mapping[str, Assignment] | None", skill_id: str) -> float:
-    arm, share = (known or {}).get(skill_id, (GIVEN, 0.0))
-    return share if arm == GIVEN else 0.0

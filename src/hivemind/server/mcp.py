@@ -23,6 +23,7 @@ from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import BaseModel, Field
 
 import hivemind
+from hivemind.capture import boundary
 from hivemind.capture.git import project_of
 from hivemind.domain.exposures import Arm, Channel, Offer
 from hivemind.domain.outcomes import Outcome, Report, of_reward
@@ -223,7 +224,7 @@ class Library:
             score=reward,
             actor=f"agent:{session.agent}",
             at=datetime.now(UTC),
-            note=note.strip(),
+            note=boundary.redactor().redact(note.strip()).text,
         )
         database = open_database(self.database_path)
         try:

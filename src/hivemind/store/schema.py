@@ -374,7 +374,7 @@ exposures = Table(
     Column("session_id", String(200), nullable=False),
     Column("project_id", String(32), nullable=False, default=""),
     Column("version", Integer, nullable=False),
-    Column("arm", String(16), nullable=False, comment="given, withheld, leaked (counts for neither side)"),
+    Column("arm", String(16), nullable=False, comment="given, withheld, leaked (stays on the side drawn)"),
     Column("share", Float, nullable=False, default=0.0, comment="of sessions withheld from; 0: none"),
     Column("channel", String(16), nullable=False, comment="the first that it came by"),
     Column("agent", String(32), nullable=False, default=""),

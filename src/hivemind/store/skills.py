@@ -336,6 +336,19 @@ def _version(row: Any) -> Version:
     )
 
 
+def names(
+    workspace: Workspace, *, states: Sequence[SkillState], project_id: str | None = None
+) -> dict[str, str]:
+    """Give the names of skills by id; of a project's own and of every project's where one is given."""
+    t = schema.skills
+    query = sa.select(t.c.skill_id, t.c.name).where(
+        t.c.workspace_id == workspace.workspace_id, t.c.state.in_([state.value for state in states])
+    )
+    if project_id is not None:
+        query = query.where(t.c.project_id.in_(sorted({project_id, ""})))
+    return {row.skill_id: row.name for row in workspace.execute(query.order_by(t.c.skill_id))}
+
+
 def decisions(workspace: Workspace, skill_id: str) -> list[Decision]:
     """Give the ledger of a skill, the first decision first."""
     t = schema.decisions

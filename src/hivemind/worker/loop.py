@@ -177,7 +177,10 @@ class Worker:
         self._look_for_due()
         announced = [*self.spool.read(), *self.answers.take_unspooled()]
         for announcement in announced:
-            self._note(announcement)
+            try:
+                self._note(announcement)
+            except Exception as error:  # noqa: BLE001 - one announcement must not cost the others: recorded
+                self._failed(error)
         self.answers.folders.expire()
         if announced:
             self.last_work = time.monotonic()

@@ -2,6 +2,7 @@
 
 import re
 
+from hivemind.distill import commands
 from hivemind.distill.session_view import Call
 
 #: The command itself was wrong: another way of calling it can be the fix.
@@ -80,9 +81,28 @@ _HIDDEN = re.compile(
 )
 
 
+#: Marks that tools for tests, builds, types and lint print when they end badly.
+_BROKEN = re.compile(
+    r"\berror TS\d+:|\bERR_PNPM_\w+|\bELIFECYCLE\b|^npm (?:ERR!|error) code\b|^(?:Exit status|exit code:?) [1-9]"
+    r"|^make(?:\[\d+\])?: \*\*\* |^error: could not compile|^BUILD FAILED|^FAILED \(|^--- FAIL: |^FAIL\t"
+    r"|^=+ .*\b[1-9]\d* (?:failed|errors?)\b.* in |^ *Tests?:? .*\b[1-9]\d* failed\b|^ *Test Files .*\d+ failed",
+    re.M,
+)
+_CHECKS = frozenset({"test", "build", "lint", "typecheck"})
+_READ_CHARS = 4_000
+
+
 def shows_failure(output: str) -> bool:
     """Say whether a call that came back with success did not work: `… | tail` hides the exit status."""
-    return bool(_HIDDEN.search(ANSI.sub("", output[:4_000])))
+    return bool(_HIDDEN.search(ANSI.sub("", output[:_READ_CHARS])))
+
+
+def _is_broken_check(call: Call) -> bool:
+    """Say whether a check ended badly behind a filter; what only looks at its log is no check."""
+    ends = ANSI.sub("", output if len(output := call.output) <= 2 * _READ_CHARS else output[-_READ_CHARS:])
+    if not _BROKEN.search(ends):
+        return False
+    return any(commands.purpose(step) in _CHECKS for step in commands.steps(call.text) if step.words)
 
 
 def is_transient(output: str) -> bool:
@@ -92,7 +112,9 @@ def is_transient(output: str) -> bool:
 
 def failed(call: Call) -> bool:
     """Say whether a call failed, also where its exit status is that of a filter behind a pipe."""
-    return call.failed or (call.worked and "|" in call.text and shows_failure(call.output))
+    if call.failed or not call.worked or "|" not in call.text:
+        return call.failed
+    return shows_failure(call.output) or _is_broken_check(call)
 
 
 def worked(call: Call) -> bool:
