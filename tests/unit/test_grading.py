@@ -269,6 +269,18 @@ def test_the_shipped_weights_fit_the_features() -> None:
         assert set(part.features) <= set(measured)
 
 
+def test_a_check_that_passed_is_not_outvoted_by_earlier_attempts() -> None:
+    """Attempts that gave up ran other commands; that speaks neither for nor against one whose tests pass."""
+    (gave_up,) = cut(_ASK, failed("pytest -q"), said("I could not get it to work."))
+    (worked,) = cut(_ASK, failed("pytest -q"), edited("cart.py"), ran("pytest -q", "4 passed"), _DONE)
+    earlier = [history.fingerprint(gave_up)] * 4
+    assert len(history.like(history.fingerprint(worked), earlier)) == 4
+    alone = grading.grade(worked)
+    beside = grading.grade(worked, alike=history.like(history.fingerprint(worked), earlier))
+    assert (alone.label, beside.label) == (Outcome.SUCCESS, Outcome.SUCCESS)
+    assert beside.score == alone.score
+
+
 def test_work_unlike_all_that_was_fitted_on_is_read_with_care() -> None:
     """Only tools that are a kind's own tell that kind; anything else is read by what holds everywhere."""
     known = shipped()

@@ -11,7 +11,7 @@ from hivemind.distill.grading.model import Model, probability, shipped
 from hivemind.domain.outcomes import Grade, Outcome, Signal
 
 #: Raise it when grading changes, so that stored sessions are graded again.
-VERSION = 2
+VERSION = 3
 #: From and up to these probabilities an outcome is told; what lies between is unknown.
 MIN_SUCCESS = 0.65
 MAX_FAILURE = 0.35
@@ -56,10 +56,12 @@ def grade(
     It overrules no signal, and where it fails the outcome stays unknown.
     """
     found = {name: list(read(episode)) for name, read in SIGNALS.items()}
+    foreign, model = _is_foreign(episode), model or shipped()
+    if foreign and any(signal.decides for group in found.values() for signal in group):
+        alike = ()  # a check that passed did so whatever earlier attempts had run and changed
     own = history.fingerprint(episode)
     found["history"] = list(_history(episode, own, alike))
     signals = tuple(signal for group in found.values() for signal in group)
-    foreign, model = _is_foreign(episode), model or shipped()
     tools = frozenset(call.tool_name for call in episode.calls)
     measured = {} if foreign else {**features.measure(episode), **history.measure(own, alike)}
     odds = 0.0 if foreign else model.log_odds(measured, tools)
