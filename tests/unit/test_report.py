@@ -88,8 +88,8 @@ def test_the_report_is_written_whole(data: Path, tmp_path: Path) -> None:
 def test_the_matrix_is_a_table_json_and_a_picture(data: Path, tmp_path: Path) -> None:
     """The three say the same of a cell with enough data, and of one without."""
     table = read(data, "models")
-    assert re.search(r"helps +model-a +active +48 +20 +83% +20% +\+63% \[", table)
-    assert re.search(r"plain +model-a +active +4 +0 .*not enough data", table)
+    assert re.search(r"helps +model-a +active +48 +48 +20 +0 \+ 0 +83% +20% +\+63% \[", table)
+    assert re.search(r"plain +model-a +active +4 +4 +0 .*not enough data", table)
     document = json.loads(read(data, "models", "--json"))
     cell = next(
         row for row in document["skills"] if (row["name"], row["request_model"]) == ("helps", "model-a")

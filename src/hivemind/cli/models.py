@@ -1,5 +1,6 @@
 """`models`: what skills do with each model, and what a change of model did to them."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -7,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hivemind.cli.app import App, emit, json_option, pass_app
-from hivemind.cli.report import write_whole
+from hivemind.cli.report import keep_matplotlib_in, write_whole
 from hivemind.cli.text import count, one_line
 from hivemind.errors import HivemindError
+from hivemind.report.document import few_failures, of_model, of_uplift, told
+from hivemind.report.names import told_apart
 
 if TYPE_CHECKING:
     from hivemind.evaluation.models import Migration, ModelSeen
@@ -17,6 +20,21 @@ if TYPE_CHECKING:
 
 #: Endings that a picture may have.
 PICTURES = (".svg", ".png")
+#: On a narrow terminal a column of names gives way down to so many characters, then others are left out.
+MIN_NAME_CHARS = 10
+#: Columns that a narrow terminal is not shown, the first to go first.
+_LEAST_NEEDED = (
+    "followed",
+    "state",
+    "exposures",
+    "tokens",
+    "turns",
+    "since",
+    "sessions",
+    "with",
+    "without",
+    "unknown",
+)
 
 
 @click.group(invoke_without_command=True)
@@ -45,44 +63,89 @@ def models(context: click.Context, app: App, *, name: str | None, image: Path | 
         seen = known.seen(workspace)
     cells.sort(key=lambda row: (row.name, row.skill_id, row.request_model))
     if image is not None:
+        keep_matplotlib_in(app.data)
         _draw(image, cells)
         app.note(f"wrote {image}")
     if as_json:
-        emit({"models": [_model(model) for model in seen], "skills": [as_row(row) for row in cells]})
+        listed = {"models": [of_model(model) for model in seen], "skills": [of_uplift(row) for row in cells]}
+        emit({**listed, "note": few_failures(seen)})
         return
     _print_models(app, seen)
     if not cells:
         app.say("No skill has been given to a session yet, or withheld from one.")
         return
     app.say()
-    app.table(
-        _HEADS, [_cells(row) for row in cells], shrink="skill", numbers="given withheld with without followed"
-    )
+    _table(app, _HEADS, [_cells(row) for row in cells], names="skill model", numbers=_COUNTS)
     app.note(
-        "Episodes with an outcome, of sessions that could have gone without the skill. "
+        "given, withheld: episodes with an outcome, of sessions that took part in the experiment; unknown: "
+        "those without one, given + withheld; exposures: all episodes that it was given to. "
         "What a change of model did: hivemind models compare OLD NEW"
     )
 
 
-_HEADS = ("skill", "model", "state", "given", "withheld", "with", "without", "difference (95 %)", "followed")
+_COUNTS = "exposures given withheld unknown with without followed"
+_HEADS = (
+    *("skill", "model", "state", "exposures", "given", "withheld", "unknown", "with", "without"),
+    *("difference (95 %)", "followed"),
+)
 
 
 def _cells(row: "Uplift") -> list[str]:
     followed = f"{row.given.followed}/{row.given.followable}" if row.given.followable else "–"
-    head = [one_line(row.name, 48), one_line(row.request_model or "unknown", 40), row.state.value]
-    counted = [str(row.given.known), str(row.withheld.known)]
-    return [*head, *counted, _rate(row.given.rate), _rate(row.withheld.rate), told(row), followed]
+    head = [one_line(row.name, 64), one_line(row.request_model or "unknown", 80), row.state.value]
+    counted = [str(row.exposures), str(row.given.known), str(row.withheld.known)]
+    unknown = f"{row.given.unknown} + {row.withheld.unknown}"
+    return [*head, *counted, unknown, _rate(row.given.rate), _rate(row.withheld.rate), told(row), followed]
+
+
+def _table(
+    app: App, heads: Sequence[str], rows: Sequence[Sequence[str]], *, names: str, numbers: str
+) -> None:
+    """Print a table of which a narrow terminal gets the columns that matter, and names cut in the middle."""
+    width = app.console.width if app.console.is_terminal else None
+    heads, rows, missing = fitted(heads, rows, names=names.split(), width=width)
+    app.table(heads, rows, numbers=numbers)
+    if missing:
+        app.note(f"Left out for want of room: {', '.join(missing)}.")
+
+
+def fitted(
+    heads: Sequence[str], rows: Sequence[Sequence[str]], *, names: Sequence[str], width: int | None
+) -> tuple[list[str], list[list[str]], list[str]]:
+    """Give a table that fits, and what it lacks; names that differ still do, if need be beyond the width."""
+    columns = {head: [row[place] for row in rows] for place, head in enumerate(heads)}
+    widths = {head: _longest(cells, head) for head, cells in columns.items()}
+    missing: list[str] = []
+    kept = list(heads)
+
+    def room() -> int:
+        """Give what is left for the names."""
+        plain = sum(widths[head] for head in kept if head not in names)
+        return (width or 1_000_000) - plain - 2 * (len(kept) - 1)
+
+    least = {name: _longest(told_apart(columns[name], MIN_NAME_CHARS).values(), name) for name in names}
+    for head in (head for head in _LEAST_NEEDED if head in heads):
+        if room() >= sum(least.values()):
+            break
+        kept.remove(head)
+        missing.append(head)
+    spare = max(0, room() - sum(least.values()))
+    # What a column of short names does not need goes to the others.
+    for place, name in enumerate(sorted(names, key=lambda name: widths[name] - least[name])):
+        short = told_apart(columns[name], least[name] + spare // (len(names) - place))
+        columns[name] = [short[cell] for cell in columns[name]]
+        spare -= max(0, _longest(columns[name], name) - least[name])
+    return kept, [list(row) for row in zip(*(columns[head] for head in kept), strict=True)], missing
+
+
+def _longest(cells: Iterable[str], head: str) -> int:
+    from rich.cells import cell_len
+
+    return max(map(cell_len, (head, *cells)))
 
 
 def _rate(rate: float | None) -> str:
     return "–" if rate is None else f"{rate:.0%}"
-
-
-def told(row: "Uplift") -> str:
-    """Give a difference with its interval, or what is missing."""
-    if not row.is_enough or row.difference is None or row.interval is None:
-        return "not enough data"
-    return f"{row.difference:+.0%} [{row.interval.low:+.0%}, {row.interval.high:+.0%}]"
 
 
 def _print_models(app: App, seen: "list[ModelSeen]") -> None:
@@ -91,32 +154,24 @@ def _print_models(app: App, seen: "list[ModelSeen]") -> None:
         return
     rows = [
         [
-            one_line(model.request_model, 40),
+            one_line(model.request_model, 80),
             f"{model.first_at:%Y-%m-%d}" if model.first_at else "–",
             str(model.sessions),
             str(model.episodes),
-            f"{model.successes}/{model.successes + model.failures}",
+            f"{model.successes}/{model.known}",
+            str(model.unknown),
             f"{model.turns or 0:.1f}",
             f"{(model.input_tokens or 0) + (model.output_tokens or 0):,.0f}",
-            "new: more is withheld, to learn what skills do with it" if model.is_new else "",
+            "new" if model.is_new else "",
         ]
         for model in seen
     ]
-    heads = ("model", "since", "sessions", "episodes", "succeeded", "turns", "tokens", "")
-    app.table(heads, rows, shrink="model", numbers="sessions episodes succeeded turns tokens")
-
-
-def _model(model: "ModelSeen") -> dict[str, Any]:
-    return asdict(model)
-
-
-def as_row(row: "Uplift") -> dict[str, Any]:
-    """Give one skill, or skill and model, as `--json` prints it."""
-    return {
-        **{name: value for name, value in asdict(row).items() if name != "comparison"},
-        "state": row.state.value,
-        "verdict": told(row),
-    }
+    heads = ("model", "since", "sessions", "episodes", "succeeded", "unknown", "turns", "tokens", "note")
+    _table(app, heads, rows, names="model", numbers="sessions episodes succeeded unknown turns tokens")
+    if any(model.is_new for model in seen):
+        app.say("new: more is withheld with it, to learn what skills do with it")
+    if note := few_failures(seen):
+        app.say(note)
 
 
 def _draw(path: Path, cells: "list[Uplift]") -> None:
@@ -128,11 +183,10 @@ def _draw(path: Path, cells: "list[Uplift]") -> None:
             "there is nothing to draw: no skill has been given to a session yet, or withheld from one",
             hint="work with a wired agent in a project that has skills on trial",
         )
-    skills, models = {row.skill_id for row in cells}, {row.request_model for row in cells}
-    height = plots.height_of(2 * len(skills), least=2.2)
+    width, height = plots.size_of_heat_map(cells)
     drawn = plots.draw(
         lambda ax: plots.heat_map(ax, cells),
-        width=max(6.0, 2.5 + 1.4 * min(len(models), plots.MAX_MODELS)),
+        width=width,
         height=height,
         kind=path.suffix.removeprefix("."),
     )
@@ -153,6 +207,8 @@ def compare(app: App, *, old: str, new: str, as_json: bool) -> None:
 
     with app.database() as database, database.read(app.workspace_id) as workspace:
         report = known.compare(workspace, old, new)
+    if report.old.request_model == report.new.request_model:
+        raise click.UsageError(f"OLD and NEW are the same model: {report.old.request_model}")
     if as_json:
         emit(_migration(report))
         return
@@ -172,21 +228,29 @@ def compare(app: App, *, old: str, new: str, as_json: bool) -> None:
 
 
 def _told_models(report: "Migration") -> list[str]:
+    from hivemind.evaluation.statistics import ENOUGH_EPISODES
+
     lines = []
     for word, model in (("old", report.old), ("new", report.new)):
-        known = model.successes + model.failures
-        rate = f"{model.successes / known:.0%} of {known} with an outcome" if known else "no outcome known"
+        rate = "no outcome known"
+        if model.known:
+            rate = f"{model.successes / model.known:.0%} of {model.known} with an outcome"
         tokens = (model.input_tokens or 0) + (model.output_tokens or 0)
         lines.append(
             f"{word}: {model.request_model}: {count(model.episodes, 'episode')}, {rate}; for an episode "
             f"{model.turns or 0:.1f} turns, {tokens:,.0f} tokens, {model.tool_errors or 0:.1f} failed calls"
         )
-    if report.success_difference is not None and report.success_interval is not None:
+    told_so = "success of the new model, less that of the old"
+    if report.success_difference is None or report.success_interval is None:
+        counted = f"{report.old.known} and {report.new.known} episodes with an outcome"
+        lines.append(f"{told_so}: not enough data ({counted}, of {ENOUGH_EPISODES:.0f} needed of each)")
+    else:
         low, high = report.success_interval.low, report.success_interval.high
         lines.append(
-            f"success of the new model, less that of the old: {report.success_difference:+.0%} "
-            f"[{low:+.0%}, {high:+.0%}]; their tasks may differ"
+            f"{told_so}: {report.success_difference:+.0%} [{low:+.0%}, {high:+.0%}]; their tasks may differ"
         )
+    if note := few_failures([report.old, report.new]):
+        lines.append(note)
     return lines
 
 
@@ -204,8 +268,8 @@ def _costs(old: "Uplift | None", new: "Uplift | None") -> str:
 
 def _migration(report: "Migration") -> dict[str, Any]:
     return {
-        "old": _model(report.old),
-        "new": _model(report.new),
+        "old": of_model(report.old),
+        "new": of_model(report.new),
         "success_difference": report.success_difference,
         "success_interval": asdict(report.success_interval) if report.success_interval else None,
         "skills": [
@@ -215,8 +279,8 @@ def _migration(report: "Migration") -> dict[str, Any]:
                 "state": one.state,
                 "fate": one.fate.value,
                 "reason": one.reason,
-                "old": as_row(one.old) if one.old else None,
-                "new": as_row(one.new) if one.new else None,
+                "old": of_uplift(one.old) if one.old else None,
+                "new": of_uplift(one.new) if one.new else None,
             }
             for one in report.skills
         ],

@@ -23,6 +23,9 @@ SURE = 0.9
 SAME = 0.05
 #: Models by which agents mark messages that no model wrote.
 NOT_MODELS = ("<synthetic>", "synthetic", "unknown", "")
+#: From so many episodes with an outcome on, a share of failures below the second says: they are not seen.
+ENOUGH_TO_FAIL = 20
+FEW_FAILURES = 0.05
 
 
 class Fate(StrEnum):
@@ -55,9 +58,24 @@ class ModelSeen:
     is_new: bool = False  #: it came after the first live skill, and some skill lacks data with it
 
     @property
+    def known(self) -> int:
+        """Count the episodes with an outcome."""
+        return self.successes + self.failures
+
+    @property
+    def unknown(self) -> int:
+        """Count the episodes without one."""
+        return self.episodes - self.known
+
+    @property
+    def hardly_fails(self) -> bool:
+        """Say whether so few failures are graded that a harm could not be seen."""
+        return self.known >= ENOUGH_TO_FAIL and self.failures < FEW_FAILURES * self.known
+
+    @property
     def proportion(self) -> Proportion:
         """Give its successes among the episodes with an outcome."""
-        return Proportion(float(self.successes), float(self.successes + self.failures))
+        return Proportion(float(self.successes), float(self.known))
 
     @property
     def interval(self) -> Interval | None:
@@ -85,7 +103,7 @@ class Migration:
     old: ModelSeen
     new: ModelSeen
     skills: tuple[Moved, ...]
-    success_difference: float | None  #: new less old, all episodes; tasks may differ
+    success_difference: float | None  #: new less old, all episodes; tasks may differ; None: too few
     success_interval: Interval | None
 
     def of(self, fate: Fate) -> list[Moved]:
@@ -140,7 +158,7 @@ def _lacking(workspace: Workspace) -> set[str]:
 def compare(workspace: Workspace, old: str, new: str) -> Migration:
     """Report what a change from one model to another did to each skill that is or was live."""
     models = {model.request_model: model for model in seen(workspace)}
-    before, after = _named(models, old), _named(models, new)
+    before, after = _both(models, old, new)
     rows = uplift.of_workspace(workspace, by_model=True)
     by_model = {
         model.request_model: {row.skill_id: row for row in rows if row.request_model == model.request_model}
@@ -148,8 +166,8 @@ def compare(workspace: Workspace, old: str, new: str) -> Migration:
     }
     one, other = by_model[before.request_model], by_model[after.request_model]
     live = {row.skill_id: row for row in (*one.values(), *other.values()) if _is_of_interest(row)}
-    both = before.proportion.total and after.proportion.total
-    rates = [model.proportion.successes / model.proportion.total for model in (after, before)] if both else []
+    both = min(before.known, after.known) >= ENOUGH_EPISODES
+    rates = [model.successes / model.known for model in (after, before)] if both else []
     return Migration(
         old=before,
         new=after,
@@ -169,19 +187,30 @@ def _is_of_interest(row: Uplift) -> bool:
     return row.state in LIVE_STATES or row.is_enough
 
 
-def _named(models: dict[str, ModelSeen], wanted: str) -> ModelSeen:
-    """Give a model by its name or an unambiguous part of it."""
-    if wanted in models:
-        return models[wanted]
-    found = [name for name in models if wanted and wanted in name]
-    if len(found) == 1:
-        return models[found[0]]
-    names = ", ".join(sorted(found or models)[:10]) or "none yet"
-    raise HivemindError(
-        "model-unknown",
-        f"{wanted!r} {'names several models' if found else 'is not a model that sessions here used'}",
-        hint=f"models: {names}",
-    )
+def _both(models: dict[str, ModelSeen], old: str, new: str) -> tuple[ModelSeen, ModelSeen]:
+    """Give both models by their names or unambiguous parts of them; the error names all that are wrong."""
+    before, after = _named(models, old), _named(models, new)
+    if len(before) == len(after) == 1:
+        return models[before[0]], models[after[0]]
+    wrong = {word: found for word, found in ((old, before), (new, after)) if len(found) != 1}
+    unknown = [repr(word) for word, found in wrong.items() if not found]
+    several = [repr(word) for word, found in wrong.items() if found]
+    parts = [
+        f"{' and '.join(words)} {one if len(words) == 1 else more}"
+        for words, one, more in (
+            (unknown, "is not a model that sessions here used", "are not models that sessions here used"),
+            (several, "names several models", "name several models each"),
+        )
+        if words
+    ]
+    meant = models if unknown else {name for found in wrong.values() for name in found}
+    names = ", ".join(sorted(meant)[:10]) or "none yet"
+    raise HivemindError("model-unknown", "; ".join(parts), hint=f"models: {names}")
+
+
+def _named(models: dict[str, ModelSeen], wanted: str) -> list[str]:
+    """Give the names that a word may mean: itself, or those that it is a part of."""
+    return [wanted] if wanted in models else [name for name in models if wanted and wanted in name]
 
 
 def _moved(row: Uplift, old: Uplift | None, new: Uplift | None) -> Moved:

@@ -11,10 +11,11 @@ from matplotlib.axes import Axes
 from hivemind.domain.text import storable
 from hivemind.evaluation.statistics import ENOUGH_EPISODES
 from hivemind.report import plots
+from hivemind.report.document import few_failures
 from hivemind.report.numbers import Numbers
 
-#: Width of a plot, in inches.
-WIDTH = 8.0
+#: Pixels of a plot's inch at least: on a narrow screen a plot is scrolled, not made unreadable.
+MIN_PIXELS = 78
 _ENVIRONMENT = Environment(
     loader=PackageLoader("hivemind.report", "templates"),
     autoescape=True,
@@ -32,6 +33,7 @@ class Plot:
     text: str
     svg: Markup | None
     empty: str
+    min_width_px: int
 
 
 def render(numbers: Numbers) -> str:
@@ -42,6 +44,7 @@ def render(numbers: Numbers) -> str:
         enough=[row for row in numbers.uplifts if row.is_enough],
         lacking=[row for row in numbers.uplifts if not row.is_enough],
         cells=sorted(numbers.cells, key=lambda row: (row.name, row.skill_id, row.request_model)),
+        few_failures=few_failures(numbers.models),
         least=int(ENOUGH_EPISODES),
         at=numbers.at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         percent=percent,
@@ -65,6 +68,8 @@ def _plots(numbers: Numbers) -> list[Plot]:
     enough = sorted(
         (row for row in numbers.uplifts if row.is_enough), key=lambda row: (-(row.difference or 0), row.name)
     )
+    held_out = [row for row in numbers.withheld if row.given or row.withheld]
+    size_of_cells = plots.size_of_heat_map(numbers.cells)
     return [
         _plot(
             "Skills over time",
@@ -88,7 +93,8 @@ def _plots(numbers: Numbers) -> list[Plot]:
             "The same for each model: the difference, its interval, and the episodes with + without.",
             numbers.cells,
             lambda ax: plots.heat_map(ax, numbers.cells),
-            height=plots.height_of(2 * len({row.skill_id for row in numbers.cells}), least=2.2),
+            height=size_of_cells[1],
+            width=size_of_cells[0],
             empty="No skill has been offered to a session yet.",
         ),
         _plot(
@@ -111,10 +117,10 @@ def _plots(numbers: Numbers) -> list[Plot]:
         _plot(
             "Withheld",
             "In how many episodes each skill was given, and withheld to learn what it does.",
-            numbers.withheld,
-            lambda ax: plots.held_out(ax, numbers.withheld),
-            height=plots.height_of(len(numbers.withheld)),
-            empty="Nothing has been withheld.",
+            held_out,
+            lambda ax: plots.held_out(ax, held_out),
+            height=plots.height_of(len(held_out)),
+            empty="No skill has been given in an episode yet, or withheld from one.",
         ),
         _plot(
             "Spending",
@@ -135,14 +141,15 @@ def _plot(
     *,
     height: float,
     empty: str,
+    width: float = plots.WIDTH,
 ) -> Plot:
-    svg = svg_of(plot, height=height) if shown else None
-    return Plot(title=title, text=text, svg=svg, empty=empty)
+    svg = svg_of(plot, width=width, height=height) if shown else None
+    return Plot(title=title, text=text, svg=svg, empty=empty, min_width_px=round(width * MIN_PIXELS))
 
 
-def svg_of(plot: Callable[[Axes], None], *, height: float) -> Markup:
+def svg_of(plot: Callable[[Axes], None], *, width: float, height: float) -> Markup:
     """Give a plot as an SVG element to stand in HTML; matplotlib escapes what it writes as text."""
-    drawn = plots.draw(plot, width=WIDTH, height=height).decode()
+    drawn = plots.draw(plot, width=width, height=height).decode()
     return Markup(drawn[drawn.index("<svg") :])  # noqa: S704
 
 
