@@ -83,9 +83,11 @@ _HIDDEN = re.compile(
 
 #: Marks that tools for tests, builds, types and lint print when they end badly.
 _BROKEN = re.compile(
-    r"\berror TS\d+:|\bERR_PNPM_\w+|\bELIFECYCLE\b|^npm (?:ERR!|error) code\b|^(?:Exit status|exit code:?) [1-9]"
+    r"\berror TS\d+:|\bERR_PNPM_\w+|\bELIFECYCLE\b|^npm (?:ERR!|error) code\b"
+    r"|^(?:Exit status|exit code:?) [1-9]"
     r"|^make(?:\[\d+\])?: \*\*\* |^error: could not compile|^BUILD FAILED|^FAILED \(|^--- FAIL: |^FAIL\t"
-    r"|^=+ .*\b[1-9]\d* (?:failed|errors?)\b.* in |^ *Tests?:? .*\b[1-9]\d* failed\b|^ *Test Files .*\d+ failed",
+    r"|^=+ .*\b[1-9]\d* (?:failed|errors?)\b.* in |^ *Tests?:? .*\b[1-9]\d* failed\b"
+    r"|^ *Test Files .*\d+ failed",
     re.M,
 )
 _CHECKS = frozenset({"test", "build", "lint", "typecheck"})
