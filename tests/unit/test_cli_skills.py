@@ -13,6 +13,7 @@ import pytest
 from command_line import CONTROL, backfill_demo, run, shell
 from stories import ask, failed, ran, transcript
 
+from hivemind.cli import doctor
 from hivemind.library.document import parse
 
 CHECKS = "shop-api-checks"
@@ -104,6 +105,16 @@ def test_decisions_and_undo() -> None:
     assert all(d["actor"].startswith(("policy:", "person:")) for d in decisions)
 
 
+def test_approving_twice_changes_nothing() -> None:
+    """What is active stays so, which is said and no failure."""
+    run("skills", "approve", CHECKS)
+    before = run("skills", "show", CHECKS, "--json").json
+    done = run("skills", "approve", CHECKS)
+    assert (done.code, done.out) == (0, "")
+    assert "is active already" in done.err
+    assert run("skills", "show", CHECKS, "--json").json == before
+
+
 def test_what_the_life_cycle_does_not_allow_is_refused() -> None:
     """A rejected skill cannot be retired; nothing changes."""
     run("skills", "reject", CHECKS)
@@ -149,6 +160,7 @@ def test_edit_makes_a_version_that_the_machine_leaves_alone(tmp_path: Path) -> N
             1,
             "secrets",
         ),
+        ("path.write_bytes(b'\\xff')", 1, "not UTF-8"),
         ("sys.exit(1)", 1, "Editing failed"),
     ],
 )
@@ -159,6 +171,8 @@ def test_an_edit_that_is_refused_changes_nothing(script: str, code: int, said: s
     assert said in done.out + done.err
     assert "Traceback" not in done.err
     assert state() == ("trial", 1)
+    kept = list(Path(os.environ["HIVEMIND_HOME"]).glob("refused-*.md"))
+    assert len(kept) == (code == 1 and "Editing" not in said)
 
 
 def test_check_judges_files(tmp_path: Path) -> None:
@@ -216,6 +230,12 @@ def test_sql_prints_values_tables_and_documents() -> None:
     limited = run("sql", "select kind from events", "--limit", "2")
     assert len(limited.out.splitlines()) == 3
     assert "only the first 2 rows" in limited.err
+
+
+def test_the_schema_is_also_json() -> None:
+    """Every table with its columns."""
+    tables = {table["table"]: table["columns"] for table in run("sql", "--schema", "--json").json}
+    assert {"session_id", "workspace_id"} <= {column["column"] for column in tables["sessions"]}
 
 
 def test_sql_schema_needs_no_database() -> None:
@@ -332,6 +352,40 @@ def test_config_refuses_what_a_setting_cannot_be(key: str, value: str) -> None:
     done = run("config", "set", "--", key, value)
     assert (done.code, done.err.splitlines()[-1]) == (1, "see docs/errors.md#config-value")
     assert not Path(run("config", "path").out.strip()).exists()
+
+
+def test_a_bad_value_is_named_and_can_be_mended() -> None:
+    """File and line are said; setting that very key mends it, `holdout off` too, and its shares follow."""
+    path = Path(run("config", "path").out.strip())
+    path.write_text('# mine\n[holdout]\nenabled = "yes"\n')
+    done = run("config")
+    assert (done.code, done.err.splitlines()[0]) == (
+        1,
+        f"hivemind: {path}, line 3: holdout.enabled = 'yes'",
+    )
+    assert run("holdout", "off").code == 0
+    assert path.read_text() == "# mine\n[holdout]\nenabled = false\n"
+    assert run("config", "set", "holdout.enabled", "true").code == 0
+    run("config", "set", "holdout.trial_percent", "40")
+    shares = {s["share"] for s in run("holdout", "--json").json["skills"]}
+    assert 0.4 in shares
+    path.write_text("holdout = 3\n")
+    assert run("config", "set", "holdout.enabled", "true").code == 1
+
+
+def test_doctor_goes_on_with_a_broken_config(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What does not parse is one failed check of many, with its file and line."""
+    monkeypatch.setattr(doctor, "WORKER_S", 0.1)
+    path = Path(run("config", "path").out.strip())
+    path.write_text("[inject\n")
+    done = run("doctor", "--json", env={"HIVEMIND_WORKER": "off"})
+    checks = {check["name"]: check for check in done.json}
+    assert done.code == 1
+    assert not checks["settings"]["ok"]
+    assert str(path) in checks["settings"]["detail"]
+    assert "line 1" in checks["settings"]["detail"]
+    assert checks["database"]["ok"]
+    assert {"disk", "hook"} <= set(checks)
 
 
 def test_a_broken_config_is_not_overwritten() -> None:

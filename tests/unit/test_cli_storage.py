@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import errno
+import os
 import resource
 import shutil
 import sqlite3
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -60,3 +64,39 @@ def test_a_session_is_kept_by_one_workspace(tmp_path: Path) -> None:
     assert "is kept by workspace team-b" in done.err
     counted = run("sql", "select count(*) from sessions where workspace_id = 'default'", env=env)
     assert counted.out.strip() == "0"
+
+
+@contextmanager
+def _as_nobody() -> Iterator[None]:
+    """Act as a user whom permissions concern."""
+    if os.geteuid():
+        yield
+        return
+    os.seteuid(65_534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+@pytest.mark.parametrize("mode", [0o555, 0o777])
+def test_a_database_of_somebody_else_is_read_and_told_as_permissions(mode: int) -> None:
+    """It is not called damaged; skills are listed; no decision is possible, and the hint says why."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        data = backfill_demo(Path(folder))
+        env = {"HIVEMIND_HOME": str(data), "HOME": folder}
+        listed = run("skills", "list", "--json", env=env).json
+        for file in data.glob("hivemind.db*"):
+            file.chmod(0o444)
+        data.chmod(mode)
+        run("skills", "undo", listed[0]["name"], "--help", env=env)  # its module is loaded as this user
+        with _as_nobody():
+            again = run("skills", "list", "--json", env=env)
+            refused = run("skills", "approve", listed[0]["name"], env=env)
+        data.chmod(0o755)
+        assert [s["name"] for s in again.json] == [s["name"] for s in listed]
+        assert refused.code == 1
+        assert "hivemind.db cannot be written: permission denied" in refused.err
+        assert "move" not in refused.err
+        assert refused.err.splitlines()[-1] == "see docs/errors.md#database-forbidden"

@@ -616,6 +616,20 @@ def test_a_worker_that_starts_after_a_crash_brings_it_back(checkout: Checkout) -
     assert checkout.state() == "trial"
 
 
+@pytest.mark.parametrize("words", [[], ["--keep-skills"]])
+def test_uninstalling_looks_after_every_workspace(checkout: Checkout, words: list[str]) -> None:
+    """From another workspace too files go; where they stay, what is held back is put back first."""
+    database, root = checkout.database, checkout.root
+    publish.hold_back(database, workspace_id="default", root=root, skill_ids={checkout.id}, wait_s=5)
+    assert not checkout.file.exists()
+    if not words:
+        publish.hold_back(database, workspace_id="default", root=root, skill_ids=(), wait_s=5)
+    env = {"HIVEMIND_HOME": str(database.path.parent), "HIVEMIND_WORKSPACE_ID": "another"}
+    assert run("uninstall", *words, env=env).code == 0
+    assert checkout.file.exists() == bool(words)
+    assert checkout.state() == "trial"
+
+
 @pytest.mark.parametrize("step", ["intended", "removed", "noted"])
 def test_a_crash_while_taking_it_away_is_no_deletion(checkout: Checkout, step: str) -> None:
     """At each step of the removal the next publication knows that it was ours."""

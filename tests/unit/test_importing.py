@@ -129,9 +129,22 @@ def test_a_folder_is_taken_in(tmp_path: Path) -> None:
     assert f"taken    tidy-up ({home}/SKILL.md)" in done.out
     assert "left out, since only instructions are kept: scripts/tidy.sh" in done.out
     assert f"refused  evil ({tmp_path}/from/evil/SKILL.md): Line 1 of the body tells the agent" in done.out
-    assert "2 skills: 1 taken, 1 refused" in done.out
+    assert "2 skills for project " in done.out
+    assert ": 1 taken, 1 refused" in done.out
     again = imported(tmp_path, str(home / "SKILL.md"), "--json")
     assert (again.code, again.json[0]["outcome"]) == (0, "kept")
+
+
+def test_untried_commands_are_told_once(tmp_path: Path) -> None:
+    """Every import with commands has that finding: the summary says it once, JSON of each."""
+    for name, command in (("one", "make tidy"), ("two", "make lint")):
+        skill(tmp_path / "from", name, body=f"# {name}\n\nRun `{command}` before each commit.")
+    done = imported(tmp_path, str(tmp_path / "from"), "--dry-run")
+    assert ": 2 taken; nothing was changed" in done.out
+    assert "no session" not in done.out
+    assert done.err.count("no session stored here ran the commands in") == 1
+    told = imported(tmp_path, str(tmp_path / "from"), "--dry-run", "--json").json
+    assert all("no session here" in result["findings"][0]["message"] for result in told)
 
 
 def test_a_dry_run_changes_nothing(tmp_path: Path) -> None:

@@ -97,6 +97,27 @@ def test_an_approval_on_too_little_says_so_in_the_ledger() -> None:
     assert last["numbers"]["override"] is True
 
 
+@pytest.mark.parametrize(("answer", "left"), [("", 2), ("q\n", 2), ("a\nq\n", 1), ("a\nr\nu\nq\n", 1)])
+def test_the_end_says_what_still_waits(answer: str, left: int) -> None:
+    """Whether the queue, the input or the person ended, and after an undo of the last decision."""
+    with library() as workspace:
+        for name in ("a-checks", "b-checks"):
+            waits(workspace, name)
+    done = run("review", answer=answer)
+    assert f"{left} skill{'s still wait' if left > 1 else ' still waits'} for you." in done.out
+
+
+def test_an_approval_sets_the_share_at_once() -> None:
+    """What became active is withheld as an active skill is; undone, not at all."""
+    with library() as workspace:
+        waits(workspace)
+    done = run("review", answer="a\n")
+    assert "approving now overrides the rule" in done.out
+    assert run("holdout", "--json").json["skills"][0]["share"] > 0
+    run("skills", "undo", "shop-checks")
+    assert run("holdout", "--json").json["skills"] == []
+
+
 def test_each_key_over_a_pipe() -> None:
     """What is rejected has its reason; undo goes back; what is no key is said; the end of the input quits."""
     with library() as workspace:
@@ -155,6 +176,7 @@ def test_editing_makes_a_version_that_is_shown_with_its_diff(
     monkeypatch.setenv("EDITOR", str(editor))
     done = run("review", "--skill", "shop-checks", answer="e\na\n")
     assert "shop-checks is now trial, version 2" in done.out
+    assert "── your edit of version 1" in done.out
     assert done.out.count("━━") == 2
     assert stands() == ("active", 2)
     shown = run("skills", "show", "shop-checks", "--json").json
@@ -379,7 +401,15 @@ def test_on_a_terminal_one_key_is_enough(tmp_path: Path) -> None:
     terminal.press("r")
     terminal.read_until("why?")
     terminal.type_line("not yet")
-    terminal.read_until("the queue has ended")
+    assert "rejected, version 1" in terminal.read_until(ASKED)
+    terminal.press("u")
+    assert "is candidate, version 1, again" in terminal.read_until(ASKED)
+    terminal.press("r")
+    terminal.read_until("why?")
+    terminal.type_line("")
+    terminal.read_until(ASKED)
+    terminal.press("q")
+    terminal.read_until("no skill waits for you now")
     assert terminal.end() == 0
     assert stands() == ("rejected", 1)
     run("skills", "undo", "shop-checks")
@@ -390,7 +420,9 @@ def test_on_a_terminal_one_key_is_enough(tmp_path: Path) -> None:
     terminal.press("u")
     assert "is candidate, version 1, again" in terminal.read_until(ASKED)
     terminal.press("a")
-    terminal.read_until("the queue has ended")
+    terminal.read_until(ASKED)
+    terminal.press("q")
+    terminal.read_until("no skill waits for you now")
     assert terminal.end() == 0
     assert stands() == ("active", 1)
 

@@ -14,6 +14,7 @@ import click
 
 from hivemind.cli.app import App, emit, json_option, pass_app
 from hivemind.cli.text import ago, bytes_text
+from hivemind.errors import HivemindError
 
 #: How long a started worker may take until it has read what the hook announced, in seconds.
 WORKER_S = 15.0
@@ -87,15 +88,30 @@ def _wiring(app: App) -> Iterator[Check]:
 
 
 def _settings(app: App) -> Iterator[Check]:
-    on = app.environment.capture and app.settings.capture_enabled
-    yield Check(
+    from hivemind.cli.settings import load
+
+    try:
+        on = app.environment.capture and load(app).capture_enabled
+    except HivemindError as error:
+        # Told as a check, since what is wrong here stops most other verbs.
+        yield Check(name="settings", ok=False, detail=error.message, hint=error.hint)
+    else:
+        yield _capture(on=on)
+    yield _disk(app)
+
+
+def _capture(*, on: bool) -> Check:
+    return Check(
         name="capture",
         ok=on,
         detail="on" if on else "off: nothing is stored",
         hint="unset HIVEMIND_CAPTURE, or run `hivemind config set capture.enabled true`",
     )
+
+
+def _disk(app: App) -> Check:
     free = shutil.disk_usage(app.data if app.data.exists() else app.data.anchor).free
-    yield Check(
+    return Check(
         name="disk",
         ok=free > MIN_FREE_BYTES,
         detail=f"{bytes_text(free)} free",
@@ -107,16 +123,25 @@ def _database(app: App) -> Iterator[Check]:
     if not app.database_path.exists():
         yield Check(name="database", ok=True, detail="not made yet: nothing has been stored")
         return
+    from hivemind.store.database import FORBIDDEN, LOST
+
+    hint = f"move {app.database_path}* away and run `hivemind backfill`; {LOST}"
     try:
         with app.database() as database, database.read() as workspace:
             verdict = str(workspace.connection.exec_driver_sql("PRAGMA quick_check(1)").scalar())
+            refusal = database.refusal
+    except HivemindError as error:
+        verdict, refusal = error.message, error if error.slug == FORBIDDEN else None
+        hint = error.hint if "locked" in error.message or error.slug == "database-newer" else hint
     except Exception as error:  # noqa: BLE001 - whatever is wrong with it is the finding
-        verdict = str(error)
+        verdict, refusal = str(error), None
+    if refusal is not None and verdict in ("ok", refusal.message):
+        verdict, hint = refusal.message, refusal.hint
     yield Check(
         name="database",
         ok=verdict == "ok",
         detail=f"{bytes_text(app.database_path.stat().st_size)}, {verdict}",
-        hint=f"move {app.database_path}* away and run `hivemind backfill`: only decisions are lost",
+        hint=hint,
     )
 
 

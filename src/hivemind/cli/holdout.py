@@ -1,15 +1,12 @@
 """`holdout`: what is withheld from some sessions to learn whether it helps, and the switch for it."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from hivemind import config
 from hivemind.cli.app import App, OrderedGroup, emit, json_option, pass_app
 from hivemind.cli.text import count
-
-if TYPE_CHECKING:
-    from hivemind.store.database import Database
+from hivemind.errors import HivemindError
 
 KEY = "holdout.enabled"
 
@@ -30,8 +27,9 @@ def holdout(context: click.Context, *, as_json: bool) -> None:
         app.say("nothing is withheld (holdout.enabled = false); `hivemind holdout on` starts it again")
     else:
         app.say(
-            f"withheld from {state['trial_percent']} % of sessions on trial, "
-            f"{state['active_percent']} % when active, {state['new_model_percent']} % of a new model's; "
+            f"on trial: withheld from {state['trial_percent']} % of sessions; "
+            f"active: from {state['active_percent']} %; "
+            f"with a model that is new here: from {state['new_model_percent']} %; "
             "`hivemind holdout off` stops it"
         )
     skills = state["skills"]
@@ -74,9 +72,10 @@ def on(app: App) -> None:
 
 def gather(app: App) -> dict[str, Any]:
     """Collect the settings, and of each live skill what is withheld and what came of it."""
+    from hivemind.cli.settings import load
     from hivemind.evaluation import holdouts
 
-    settings = app.settings
+    settings = load(app)
     skills: list[dict[str, Any]] = []
     if app.database_path.exists():
         with app.database() as database, database.read(app.workspace_id) as workspace:
@@ -107,29 +106,35 @@ def _switch(app: App, *, on: bool) -> None:
     from hivemind.cli.settings import store
 
     store(app, KEY, on)
-    withheld = 0
-    if app.database_path.exists():
-        with app.database() as database:
-            withheld = _refresh(app, database)
-            app.publish(database)
+    withheld = take_effect(app)
     if on:
         app.say(f"{count(withheld, 'skill')} withheld from some sessions, to learn whether they help")
     else:
         app.say("every skill is given to every session, from the next prompt on")
 
 
-def _refresh(app: App, database: "Database") -> int:
-    """Set the shares by the settings as they are now, also in the file that was just written."""
+def take_effect(app: App) -> int:
+    """Set the shares by the settings that were just written; give how many skills are withheld from some."""
+    from hivemind.cli.settings import load
     from hivemind.evaluation import holdouts, refresh
     from hivemind.library import held_back
     from hivemind.worker import learn
 
-    settings = config.load(app.data)
-    if not settings.holdout_enabled:
-        held_back.clear(database.path)
-    with database.write(app.workspace_id) as workspace:
-        refresh.set_shares(workspace, learn.shares(settings))
-        return sum(one.share > 0 for one in holdouts.standings(workspace))
+    try:
+        settings = load(app)
+    except HivemindError as error:  # another setting is wrong: this one was stored all the same
+        app.note(f"stored, but it has no effect yet: {error.message}; {error.hint}")
+        return 0
+    if not app.database_path.exists():
+        return 0
+    with app.database() as database:
+        if not settings.holdout_enabled:
+            held_back.clear(database.path)
+        with database.write(app.workspace_id) as workspace:
+            refresh.set_shares(workspace, learn.shares(settings))
+            withheld = sum(one.share > 0 for one in holdouts.standings(workspace))
+        app.publish(database)
+    return withheld
 
 
 def _percent(share: float) -> str:

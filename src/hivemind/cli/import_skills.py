@@ -15,12 +15,17 @@ from hivemind.errors import HivemindError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from hivemind.domain.skills import Finding
     from hivemind.library.importing import Offered, Result
     from hivemind.store.database import Workspace
     from hivemind.store.sessions import ProjectFacts
 
 #: A text on standard input beyond this is not a SKILL.md, in characters.
 _MAX_INPUT = 4_194_304
+#: So many skills are taken in before anybody wonders whether it goes on.
+_QUICK = 20
+#: Of so many imported skills each is named that holds commands nobody tried here.
+_FEW = 3
 
 
 class _NothingIsKeptError(Exception):
@@ -63,7 +68,7 @@ def import_skills(
                 results = _taken(app, workspace, offered, facts, update=update) if dry_run else []
                 if dry_run:
                     raise _NothingIsKeptError
-            for one in offered:
+            for one in _watched(app, offered, path, quiet=as_json):
                 # One at a time: others wait for each, and there may be thousands.
                 with database.write(app.workspace_id) as workspace:
                     results += _taken(app, workspace, [one], facts, update=update)
@@ -75,7 +80,7 @@ def import_skills(
     if as_json:
         emit([asdict(result) for result in results])
     else:
-        _tell(app, results, dry_run=dry_run)
+        _tell(app, results, where=f"project {facts.name}" if facts else "every project", dry_run=dry_run)
     if any(result.outcome is importing.Outcome.REFUSED for result in results):
         raise click.exceptions.Exit(1)
 
@@ -123,6 +128,25 @@ def _offered(path: str) -> "Iterator[Offered]":
     return chain([first], found)
 
 
+def _watched(app: App, offered: "Iterator[Offered]", path: str, *, quiet: bool) -> "Iterator[Offered]":
+    """Draw a progress bar where a person watches and it takes a while."""
+    if quiet or not app.notes.is_terminal or path == "-" or not Path(path).is_dir():
+        yield from offered
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    from hivemind.library import skill_folders
+
+    files, problems = skill_folders.skill_files(Path(path))
+    total = len(files) + sum(problem.blocking for problem in problems)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=app.notes, transient=True, disable=total <= _QUICK) as bar:
+        task = bar.add_task("judging skills", total=total)
+        for one in offered:
+            yield one
+            bar.advance(task)
+
+
 def _from_input() -> "Offered":
     from hivemind.library import importing
 
@@ -141,7 +165,12 @@ def _project(folder: Path) -> "ProjectFacts":
     return found
 
 
-def _tell(app: App, results: "list[Result]", *, dry_run: bool) -> None:
+def _is_untried(finding: "Finding") -> bool:
+    """Say whether a finding is that of every import with commands: it is told once for all."""
+    return finding.gate == "grounding" and not finding.blocking
+
+
+def _tell(app: App, results: "list[Result]", *, where: str, dry_run: bool) -> None:
     from hivemind.library.importing import Outcome
 
     for result in results:
@@ -149,13 +178,19 @@ def _tell(app: App, results: "list[Result]", *, dry_run: bool) -> None:
         why = f": {result.reason}" if result.reason else ""
         app.say(f"{result.outcome.value:8} {named}({result.source}){why}")
         for finding in result.findings:
-            if finding.message != result.reason:
+            if finding.message != result.reason and not _is_untried(finding):
                 app.say(f"         {'refuse' if finding.blocking else 'note'}: {finding.message}")
         if result.left_out:
             files = ", ".join(result.left_out[:5]) + (" …" if len(result.left_out) > 5 else "")
             app.say(f"         left out, since only instructions are kept: {files}")
     sums = [(outcome, sum(1 for result in results if result.outcome is outcome)) for outcome in Outcome]
     told = ", ".join(f"{number} {outcome.value}" for outcome, number in sums if number)
-    app.say(f"{count(len(results), 'skill')}: {told}" + ("; nothing was changed" if dry_run else ""))
+    app.say(
+        f"{count(len(results), 'skill')} for {where}: {told}" + ("; nothing was changed" if dry_run else "")
+    )
+    untried = [r.name for r in results if any(_is_untried(finding) for finding in r.findings)]
+    if untried:
+        which = ", ".join(untried) if len(untried) <= _FEW else count(len(untried), "skill")
+        app.note(f"Try before you approve: no session stored here ran the commands in {which}")
     if any(result.outcome is Outcome.TAKEN for result in results) and not dry_run:
         app.note("Candidates load nowhere: `hivemind skills show NAME`, then `hivemind skills approve NAME`")

@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from hivemind.library.review import Case, Waiting
     from hivemind.library.rules import Policies
     from hivemind.store.database import Database, Workspace
+    from hivemind.store.skills import Skill
 
 KEYS = "[a]pprove  [e]dit  [r]eject  [s]kip  [u]ndo  [q]uit ? "
+LAST_KEYS = "that was the last: [u]ndo  [q]uit ? "
 #: Keys that change a skill.
 _CHANGING = frozenset("aer")
 
@@ -31,6 +33,7 @@ def review(app: App, *, name: str, as_json: bool) -> None:
     On a terminal one key is enough; from a pipe a line is read for each, and what follows the key on it is
     the reason. Exits 1 where one of these could not be carried out.
     """
+    from hivemind.cli.skills import set_shares
     from hivemind.library import review as library
     from hivemind.library.rules import Policies
 
@@ -49,6 +52,8 @@ def review(app: App, *, name: str, as_json: bool) -> None:
             walk.run()
         finally:
             if walk.changed:
+                with database.write(app.workspace_id) as workspace:
+                    set_shares(workspace, app.settings)
                 app.publish(database)
     if walk.failed:
         raise click.exceptions.Exit(1)
@@ -72,6 +77,7 @@ class _Walk:
     place: int = 0
     done: list[tuple[int, str]] = field(default_factory=list)  #: place and skill of each decision
     changed: bool = False
+    has_quit: bool = False
     failed: bool = False  #: a line of a pipe could not be carried out
 
     def run(self) -> None:
@@ -80,7 +86,33 @@ class _Walk:
             shown = self._show()
             while not self._answer(shown):
                 pass
-        self.app.say(f"{count(len(self.done), 'decision')}; the queue has ended.")
+            if self.place == len(self.waiting) and self.done and not self.has_quit:
+                self._offer_undo()
+        self.app.say(f"{count(len(self.done), 'decision')}; {self._left()}")
+
+    def _offer_undo(self) -> None:
+        """Let the last decision be taken back too; a pipe is not asked, and may have ended."""
+        while self.place == len(self.waiting) and self.done:
+            if sys.stdin.isatty():
+                key, _ = _read(LAST_KEYS)
+            else:
+                key = sys.stdin.readline().strip().lower() or "q"
+            if key == "u":
+                self._undo()
+            elif key == "q":
+                return
+            else:
+                self.app.note("that was the last skill: press u or q")
+
+    def _left(self) -> str:
+        """Say how many skills wait, whatever the walk showed."""
+        from hivemind.library import review as library
+
+        with self.database.read(self.app.workspace_id) as workspace:
+            number = len(library.queue(workspace, self.policies))
+        if not number:
+            return "no skill waits for you now."
+        return f"{count(number, 'skill')} still {'waits' if number == 1 else 'wait'} for you."
 
     def _show(self) -> "Waiting":
         from hivemind.library import review as library
@@ -107,12 +139,11 @@ class _Walk:
                 return self._not_done(f"{error.message}; {error.hint}" if error.hint else error.message)
             except click.ClickException as error:  # the editor failed
                 return self._not_done(error.message)
-            except UnicodeDecodeError:
-                return self._not_done("what the editor wrote is not UTF-8 text")
             return True
         if key == "u":
             return self._undo()
         if key in ("s", "q"):
+            self.has_quit = key == "q"
             self.place = self.place + 1 if key == "s" else len(self.waiting)
             return True
         self.app.note("press a, e, r, s, u or q")
@@ -148,8 +179,22 @@ class _Walk:
         self.changed = True
         self.done.append((self.place, new.skill_id))
         self.app.say(f"{new.name} is now {new.state.value}, version {new.version}")
+        if key == "e":
+            self._show_edit(shown, new)
         if key != "e":  # what was edited is shown again, to decide on it
             self.place += 1
+
+    def _show_edit(self, shown: "Waiting", new: "Skill") -> None:
+        from hivemind.cli.review_case import changed
+        from hivemind.store import skills as store
+
+        with self.database.read(self.app.workspace_id) as workspace:
+            before, after = (
+                store.version_of(workspace, new.skill_id, version=version)
+                for version in (shown.skill.version, new.version)
+            )
+        self.app.say(f"── your edit of version {before.version}")
+        self.app.say(changed(before, after))
 
     def _undo(self) -> bool:
         from hivemind.library import lifecycle
@@ -169,9 +214,9 @@ class _Walk:
         return True
 
 
-def _read() -> tuple[str, str]:
+def _read(keys: str = KEYS) -> tuple[str, str]:
     """Give the next key, and what a line from a pipe says behind it; the end of the input quits."""
-    click.echo(KEYS, nl=False)
+    click.echo(keys, nl=False)
     if sys.stdin.isatty():
         try:
             key = click.getchar().lower() or "q"

@@ -8,6 +8,7 @@ from hivemind.cli.text import count, one_line
 
 if TYPE_CHECKING:
     from hivemind.library.review import Case
+    from hivemind.store.skills import Version
     from hivemind.store.turns import Moment, Turn
 
 #: Lines of one event that are shown, and characters of each.
@@ -18,12 +19,16 @@ _MARKS = {"prompt": "❯", "assistant": "●", "tool_call": "→", "tool_result"
 
 def lines(case: "Case", *, measured: Mapping[str, Any], place: int, places: int) -> Iterator[str]:
     """Yield all that a person needs to decide."""
+    from hivemind.domain.skills import SkillState
+    from hivemind.library import rules
     from hivemind.library.document import render
 
     skill = case.waiting.skill
     where = skill.project or "every project"
     yield f"━━ {place} of {places}: {skill.name}, {skill.state.value}, version {skill.version}; {where}"
     yield f"   {case.waiting.reason}"
+    if skill.state is not SkillState.ACTIVE and not rules.enough(case.support):
+        yield "   there is less evidence than the rule asks for: approving now overrides the rule"
     for flag in case.waiting.flags:
         if flag.message != case.waiting.reason:
             yield f"   {flag.kind.value}: {flag.message}"
@@ -43,13 +48,15 @@ def lines(case: "Case", *, measured: Mapping[str, Any], place: int, places: int)
 
 def diff(case: "Case") -> str:
     """Give what changed since a person last decided; empty where nothing did."""
+    return changed(case.before, case.version) if case.before else ""
+
+
+def changed(before: "Version", after: "Version") -> str:
+    """Give what one version says that another does not; empty where they say the same."""
     from hivemind.library.document import render
 
-    if case.before is None:
-        return ""
-    before, after = (render(v.document).splitlines() for v in (case.before, case.version))
-    changed = list(difflib.unified_diff(before, after, lineterm="", n=1))[2:]
-    return "\n".join(changed)
+    old, new = (render(version.document).splitlines() for version in (before, after))
+    return "\n".join(list(difflib.unified_diff(old, new, lineterm="", n=1))[2:])
 
 
 def _evidence(case: "Case") -> Iterator[str]:

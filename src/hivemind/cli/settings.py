@@ -1,5 +1,7 @@
 """`config`: show and change settings."""
 
+import re
+from collections.abc import MutableMapping
 from typing import Any
 
 import click
@@ -18,7 +20,8 @@ def config(context: click.Context, *, as_json: bool) -> None:
     if context.invoked_subcommand is not None:
         return
     app = context.ensure_object(App)
-    values = {s.key: getattr(app.settings, s.key.replace(".", "_")) for s in settings.SETTINGS}
+    loaded = load(app)
+    values = {s.key: getattr(loaded, s.key.replace(".", "_")) for s in settings.SETTINGS}
     if as_json:
         emit(values)
         return
@@ -39,7 +42,7 @@ def get(app: App, *, key: str) -> None:
     """Print one setting."""
     if key not in {s.key for s in settings.SETTINGS}:
         raise HivemindError("config-unknown", f"{key!r} is not a setting", hint="see `hivemind config`")
-    app.say(_shown(getattr(app.settings, key.replace(".", "_"))))
+    app.say(_shown(getattr(load(app), key.replace(".", "_"))))
 
 
 @config.command("set")
@@ -51,20 +54,66 @@ def set_value(app: App, *, key: str, value: str) -> None:
     wanted = _typed(key, value)
     settings.check(key, wanted)
     store(app, key, wanted)
+    if key.startswith("holdout."):
+        from hivemind.cli.holdout import take_effect
+
+        take_effect(app)
     app.say(f"{key} = {_shown(wanted)}")
 
 
 def store(app: App, key: str, wanted: Any) -> None:
-    """Write one setting that was checked into the settings file, whose other content stays."""
-    _ = app.settings  # a file that is wrong already is refused before it is written to
+    """Write one setting that was checked into the settings file, whose other content stays.
+
+    The file may hold values that no setting can have: this is how they are mended.
+    """
+    _require_readable(app)
     path = settings.config_path(app.data)
     document = tomlkit.parse(path.read_text("utf-8")) if path.exists() else tomlkit.document()
     section, _, name = key.partition(".")
     if section not in document:
         document[section] = tomlkit.table()
     table: Any = document[section]
+    if not isinstance(table, MutableMapping):
+        raise HivemindError(
+            "config-value", f"{path}: {section} = {table!r}", hint=f"make it a section: [{section}]"
+        )
     table[name] = wanted
     _write(app, tomlkit.dumps(document))
+
+
+def load(app: App) -> settings.Settings:
+    """Read the settings as the file has them now; an error names the file, and the line as far as known."""
+    try:
+        return settings.load(app.data)
+    except HivemindError as error:
+        path = settings.config_path(app.data)
+        if str(path) in error.message:
+            raise
+        line = _line_of(path.read_text("utf-8"), error.message)
+        where = f"{path}, line {line}" if line else str(path)
+        raise HivemindError(error.slug, f"{where}: {error.message}", hint=error.hint) from error
+
+
+def _require_readable(app: App) -> None:
+    try:
+        settings.load(app.data)
+    except HivemindError as error:
+        if error.slug in ("config-unparseable", "config-unreadable"):
+            raise
+
+
+def _line_of(text: str, message: str) -> int:
+    """Give the line of the setting that a message begins with, from 1; 0 where it is not found."""
+    key = message.split(" ", 1)[0].strip("'\"")
+    section, _, name = key.rpartition(".")
+    here = ""
+    for number, line in enumerate(text.splitlines(), start=1):
+        if heading := re.match(r"\s*\[\s*([^\[\]]+?)\s*\]", line):
+            here = heading[1]
+        found = re.match(r"\s*([\w.\"'-]+)\s*=", line)
+        if found and (found[1] == key if not here else (here, found[1]) == (section, name)):
+            return number
+    return 0
 
 
 @config.command()

@@ -1,5 +1,6 @@
 """`skills`: list, show, edit, and decide."""
 
+import tempfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,10 +12,12 @@ from hivemind.cli.check import check
 from hivemind.cli.import_skills import import_skills
 from hivemind.cli.text import ago, count, one_line
 from hivemind.domain.skills import SkillState
+from hivemind.errors import HivemindError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from hivemind.config import Settings
     from hivemind.domain.skills import Finding
     from hivemind.store import skills as store
     from hivemind.store.database import Database, Workspace
@@ -173,17 +176,49 @@ def edit(app: App, *, name: str) -> None:
 
 
 def edit_skill(app: App, database: "Database", skill: "store.Skill") -> "store.Skill | None":
-    """Let a person edit a skill in $EDITOR; give it with its new version, None where nothing changed."""
-    from hivemind.library import document, gates, lifecycle
+    """Let a person edit a skill in $EDITOR; give it with its new version, None where nothing changed.
+
+    A text that is not taken in is kept in Hivemind's folder.
+    """
+    from hivemind.library import document
 
     with database.read(app.workspace_id) as workspace:
         before = document.render(_current(workspace, skill).document)
-    after = click.edit(before, extension=".md")
-    if after is None or after == before:
+    after = _from_editor(before)
+    if after == before.encode():
         return None
+    try:
+        return _take_in(app, database, skill, after)
+    except HivemindError:
+        kept = app.data / f"refused-{skill.skill_id}.md"
+        kept.write_bytes(after)
+        app.note(f"your text is kept in {kept}")
+        raise
+
+
+def _from_editor(before: str) -> bytes:
+    # Not by click's own temporary file: what is no UTF-8 text would be gone with it.
+    with tempfile.TemporaryDirectory(prefix="hivemind-") as folder:
+        path = Path(folder) / "SKILL.md"
+        path.write_text(before, encoding="utf-8", newline="")
+        click.edit(filename=str(path))
+        try:
+            return path.read_bytes()
+        except OSError as error:
+            raise click.ClickException(f"the editor left no file: {error.strerror}") from error
+
+
+def _take_in(app: App, database: "Database", skill: "store.Skill", written: bytes) -> "store.Skill":
+    from hivemind.library import document, gates, lifecycle, rules
+
+    try:
+        parsed = document.parse(written.decode("utf-8-sig").replace("\r\n", "\n"))
+    except UnicodeDecodeError as error:
+        raise HivemindError(
+            "skill-unparseable", "this is not a SKILL.md: it is not UTF-8 text", hint="save it as UTF-8"
+        ) from error
     with database.write(app.workspace_id) as workspace:
         held = _current(workspace, skill)
-        parsed = document.parse(after)
         context = lifecycle.context_for(
             workspace,
             project_id=skill.project_id,
@@ -193,10 +228,6 @@ def edit_skill(app: App, database: "Database", skill: "store.Skill") -> "store.S
         )
         findings = gates.check(parsed, context)
         _tell(app, findings)
-        if gates.blocking(findings):
-            kept = app.data / f"refused-{skill.skill_id}.md"
-            kept.write_text(after, encoding="utf-8")
-            app.note(f"your text is kept in {kept}")
         return lifecycle.add_version(
             workspace,
             skill.skill_id,
@@ -206,6 +237,7 @@ def edit_skill(app: App, database: "Database", skill: "store.Skill") -> "store.S
             author=app.person().partition(":")[2],
             findings=findings,
             reason="edited",
+            numbers={rules.EDITED: held.version},
         )
 
 
@@ -223,12 +255,22 @@ def _decision(verb: str, to_state: SkillState, help_text: str) -> None:
     def command(app: App, *, name: str, reason: str, as_json: bool) -> None:
         from hivemind.library import lifecycle
 
+        settings = app.settings  # a file that is wrong is told before anything is decided
         with app.database() as database:
             with database.write(app.workspace_id) as workspace:
-                skill = find(workspace, name)
-                new = lifecycle.decide(workspace, skill.skill_id, to_state, actor=app.person(), reason=reason)
-            app.publish(database)
-        _said(app, new, as_json=as_json)
+                new = find(workspace, name)
+                is_done = new.state is to_state is SkillState.ACTIVE
+                if not is_done:
+                    new = lifecycle.decide(
+                        workspace, new.skill_id, to_state, actor=app.person(), reason=reason
+                    )
+                    set_shares(workspace, settings)
+            if not is_done:
+                app.publish(database)
+        if is_done:
+            app.note(f"{new.name} is active already: nothing was changed")
+        if as_json or not is_done:
+            _said(app, new, as_json=as_json)
 
 
 _decision("approve", SkillState.ACTIVE, "Approve a skill: it becomes active.")
@@ -244,16 +286,26 @@ def undo(app: App, *, name: str, as_json: bool) -> None:
     """Take back the last decision about a skill."""
     from hivemind.library import lifecycle
 
+    settings = app.settings
     with app.database() as database:
         with database.write(app.workspace_id) as workspace:
             skill = find(workspace, name)
             new = lifecycle.undo(workspace, skill.skill_id, actor=app.person())
+            set_shares(workspace, settings)
         app.publish(database)
     _said(app, new, as_json=as_json)
 
 
 skills.add_command(check)
 skills.add_command(import_skills)
+
+
+def set_shares(workspace: "Workspace", settings: "Settings") -> None:
+    """Withhold by the states as they are now: a skill that moved may have another share."""
+    from hivemind.evaluation import refresh
+    from hivemind.worker import learn
+
+    refresh.set_shares(workspace, learn.shares(settings))
 
 
 def find(workspace: "Workspace", name: str) -> "store.Skill":

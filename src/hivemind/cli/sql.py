@@ -31,6 +31,9 @@ def sql(app: App, *, query: str | None, as_csv: bool, show_schema: bool, limit: 
 
     For example: hivemind sql "select session_id, count(*) from events where status = 'error' group by 1"
     """
+    if show_schema and as_json:
+        emit(_tables())
+        return
     if show_schema:
         from hivemind.store.describe import describe
 
@@ -54,6 +57,27 @@ def sql(app: App, *, query: str | None, as_csv: bool, show_schema: bool, limit: 
             click.echo("\t".join(_cell(value) for value in row))
     if more:
         app.note(f"only the first {limit:,} rows are shown; --limit shows more")
+
+
+def _tables() -> list[dict[str, Any]]:
+    from hivemind.store.schema import metadata
+
+    return [
+        {
+            "table": table.name,
+            "meaning": table.comment or "",
+            "columns": [
+                {
+                    "column": column.name,
+                    "type": type(column.type).__name__.lower().replace("utctime", "time"),
+                    "is_key": column.primary_key,
+                    "meaning": column.comment or "",
+                }
+                for column in table.columns
+            ],
+        }
+        for table in sorted(metadata.tables.values(), key=lambda table: table.name)
+    ]
 
 
 def _run(app: App, query: str, *, limit: int) -> tuple[list[str], list[Sequence[Any]], bool]:

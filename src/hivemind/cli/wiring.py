@@ -3,7 +3,10 @@
 import difflib
 import os
 import signal
+import time
 from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,6 +16,12 @@ from hivemind.agents.editing import files
 from hivemind.agents.registry import agents, by_name
 from hivemind.cli.app import App, pass_app
 from hivemind.errors import HivemindError
+
+if TYPE_CHECKING:
+    from hivemind.store.database import Database
+
+#: How long a worker may take to end before its files are looked after all the same, in seconds.
+STOP_S = 5.0
 
 dry_run_option = click.option(
     "--dry-run", is_flag=True, help="Show the changes to your files as a diff; change nothing."
@@ -77,10 +86,10 @@ def uninstall(
     """
     chosen = _chosen(names, only)
     failed = _unwire(app, chosen or agents(), dry_run=dry_run)
-    if not keep_skills and not chosen and app.database_path.exists():
-        _unpublish(app, dry_run=dry_run)
     if not dry_run and not chosen:
-        _stop_worker(app)
+        _stop_worker(app)  # first: it takes files away and puts them back
+    if not chosen and app.database_path.exists():
+        (_leave_skills if keep_skills else _unpublish)(app, dry_run=dry_run)
     if not dry_run:
         app.note(f"What was stored stays in {app.data}; delete that folder to forget everything.")
     if failed is not None:
@@ -113,6 +122,8 @@ def _wire(app: App, chosen: Iterable[Agent], *, dry_run: bool) -> None:
         if not dry_run:
             done = f"wired ({_names(changes)})" if changes else "already wired, nothing changed"
             app.say(f"{agent.title}: {done}")
+        elif not changes:
+            app.note(f"{agent.title}: nothing to change")
         _say_notes(app, changes)
         if not dry_run:
             _say_what_has_no_effect(app, agent)
@@ -139,6 +150,7 @@ def _say_what_has_no_effect(app: App, agent: Agent) -> None:
 def _unwire(app: App, chosen: Iterable[Agent], *, dry_run: bool) -> HivemindError | None:
     """Unwire each agent; give the last failure, after every other agent has been unwired."""
     failed: HivemindError | None = None
+    absent: list[str] = []
     for agent in chosen:
         try:
             changes = agent.plan_uninstall(app.machine)
@@ -147,9 +159,13 @@ def _unwire(app: App, chosen: Iterable[Agent], *, dry_run: bool) -> HivemindErro
             app.note(f"{agent.title}: {error.message}")
             failed = error
             continue
-        if not dry_run:
-            app.say(f"{agent.title}: " + (f"unwired ({_names(changes)})" if changes else "was not wired"))
+        if not changes:
+            absent.append(agent.title)
+        elif not dry_run:
+            app.say(f"{agent.title}: unwired ({_names(changes)})")
         _say_notes(app, changes)
+    if absent:
+        app.say(("nothing to change: " if dry_run else "not wired: ") + ", ".join(absent))
     return failed
 
 
@@ -157,16 +173,51 @@ def _unpublish(app: App, *, dry_run: bool) -> None:
     from hivemind.library import publish
 
     with app.database() as database:
-        if dry_run:
-            with database.read(app.workspace_id) as workspace:
-                for path in publish.installed_paths(workspace):
-                    app.say(f"would remove {path}")
-            return
-        report = publish.unpublish_all(database, workspace_id=app.workspace_id, person=app.person())
-    for path in report.removed:
-        app.say(f"removed {path}")
-    for problem in report.problems:
-        app.say(f"kept {problem.path}: {problem.message}")
+        for workspace_id in _workspaces(database):
+            if dry_run:
+                with database.read(workspace_id) as workspace:
+                    for path in publish.installed_paths(workspace):
+                        app.say(f"would remove {path}")
+                continue
+            report = publish.unpublish_all(database, workspace_id=workspace_id, person=app.person())
+            for path in report.removed:
+                app.say(f"removed {path}")
+            for problem in report.problems:
+                app.say(f"kept {problem.path}: {problem.message}")
+
+
+def _leave_skills(app: App, *, dry_run: bool) -> None:
+    """Put back the files that a comparison holds back: nobody would do so later."""
+    from hivemind.library import held_back, publish
+
+    with app.database() as database:
+        for workspace_id in _workspaces(database):
+            for root in held_back.read(database.path, workspace_id):
+                if dry_run:
+                    app.say(f"would put back the skill files that are held back in {root}")
+                    continue
+                report = publish.hold_back(
+                    database,
+                    workspace_id=workspace_id,
+                    root=Path(root),
+                    skill_ids=(),
+                    wait_s=publish.PUBLISH_WAIT_S,
+                    person=app.person(),
+                )
+                for path in report.written:
+                    app.say(f"put back {path}")
+        if not dry_run:
+            held_back.clear(database.path)
+
+
+def _workspaces(database: "Database") -> list[str]:
+    """Give every workspace of the database: all of them wrote files for the agents that are unwired."""
+    import sqlalchemy as sa
+
+    from hivemind.store import schema
+
+    with database.read() as workspace:
+        return list(workspace.execute(sa.select(schema.workspaces.c.workspace_id)).scalars())
 
 
 def _stop_worker(app: App) -> None:
@@ -174,16 +225,19 @@ def _stop_worker(app: App) -> None:
 
     from hivemind.worker.lock import WorkerLock
 
-    if pid := WorkerLock(app.data).holder():
+    lock = WorkerLock(app.data)
+    if pid := lock.holder():
         with suppress(ProcessLookupError, PermissionError):
             os.kill(pid, signal.SIGTERM)
+        end = time.monotonic() + STOP_S
+        while lock.holder() == pid and time.monotonic() < end:
+            time.sleep(0.05)
 
 
 def _apply(app: App, agent: Agent, changes: list[FileChange], *, dry_run: bool) -> None:
     if dry_run:
-        shown = files.diff(changes)
-        app.note(f"{agent.title}:" + ("" if shown else " nothing to change"))
-        if shown:
+        if shown := files.diff(changes):
+            app.note(f"{agent.title}:")
             app.verbatim(shown)
     else:
         files.apply_changes(changes, backup_dir=app.data / "backups")

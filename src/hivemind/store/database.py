@@ -1,5 +1,7 @@
 """Open the embedded database: pragmas, migration to the newest schema, read and write transactions."""
 
+import errno
+import os
 import re
 import sqlite3
 import time
@@ -21,6 +23,14 @@ from hivemind.store import schema
 HEAD = "0004"
 #: How long a transaction waits for another process's write, in milliseconds.
 BUSY_TIMEOUT_MS = 10_000
+#: The slug of a database that may be read at most.
+FORBIDDEN = "database-forbidden"
+#: What the transcripts on disk do not hold, so that it is gone with the database.
+LOST = (
+    "what sessions said comes back; decisions, imported and edited skills, reported outcomes and "
+    "offers are lost"
+)
+_FORBIDDING = (errno.EACCES, errno.EPERM, errno.EROFS)
 WORKSPACE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -39,9 +49,10 @@ class Workspace:
 class Database:
     """Give transactions on one SQLite file in WAL mode."""
 
-    def __init__(self, path: Path, *, engine: sa.Engine) -> None:
+    def __init__(self, path: Path, *, engine: sa.Engine, refusal: HivemindError | None = None) -> None:
         self.path = path
         self.engine = engine
+        self.refusal = refusal  #: why it can only be read; None where it can be written
 
     @contextmanager
     def read(self, workspace_id: str = "default") -> Iterator[Workspace]:
@@ -66,6 +77,8 @@ class Database:
                 f"{workspace_id!r} is not a workspace name",
                 hint="use letters, digits, '.', '_' and '-' in HIVEMIND_WORKSPACE_ID, 64 characters at most",
             )
+        if self.refusal is not None:
+            raise self.refusal
         with self.engine.connect() as connection:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
             try:
@@ -86,19 +99,26 @@ class Database:
 
 
 def open_database(path: Path) -> Database:
-    """Open the database at `path`, made or migrated as needed; raise HivemindError where that fails."""
+    """Open the database at `path`, made or migrated as needed; raise HivemindError where that fails.
+
+    One that this user may only read is opened for reading: its `write` says why it cannot.
+    """
     database = None
     try:
         if not path.exists():
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             path.touch(mode=0o600)
+        if not _may(path, os.W_OK) or not _may(path.parent, os.W_OK):
+            return _for_reading(path)
         database = Database(path, engine=_engine(path))
         _migrate(database)
     except (OSError, sqlite3.Error, sa.exc.DBAPIError) as error:
         if database is not None:
             database.close()
         reason = str(getattr(error, "orig", None) or error)
-        hint = f"free the disk, or move it away (mv {path} {path}.broken) and run `hivemind backfill`"
+        if getattr(error, "errno", 0) in _FORBIDDING or "readonly" in reason:
+            raise _forbidden(path, "written") from error
+        hint = f"free the disk, or move {path}* away and run `hivemind backfill`; {LOST}"
         if "locked" in reason:
             hint = "another process is writing to it: try again when that has finished"
         raise HivemindError(
@@ -111,9 +131,46 @@ def open_database(path: Path) -> Database:
     return database
 
 
+def _for_reading(path: Path) -> Database:
+    """Open a database that may not be written; raise HivemindError where it cannot be read either."""
+    refusal = _forbidden(path, "written")
+    if not _may(path, os.R_OK):
+        raise _forbidden(path, "read")
+    database = Database(path, engine=open_read_only(path), refusal=refusal)
+    sa.event.listen(database.engine, "connect", _leave_transactions)
+    try:
+        with database.engine.connect() as connection:
+            current = _revision(connection)
+    except sa.exc.DBAPIError as error:
+        database.close()
+        if any(word in str(error) for word in ("unable to open", "readonly")):
+            raise refusal from error
+        raise
+    if current != HEAD:  # what an older version wrote is read after it was migrated
+        database.close()
+        raise refusal
+    return database
+
+
+def _forbidden(path: Path, done: str) -> HivemindError:
+    return HivemindError(
+        FORBIDDEN,
+        f"{path} cannot be {done}: permission denied",
+        hint=f"make {path.parent} and what is in it yours and writable (ls -l shows whose it is), "
+        "or set HIVEMIND_HOME to a folder of yours",
+    )
+
+
+def _may(path: Path, mode: int) -> bool:
+    return os.access(path, mode, effective_ids=os.access in os.supports_effective_ids)
+
+
 def read_only_uri(path: Path) -> str:
     """Give the URI under which SQLite opens a database without ever writing to it."""
-    return f"file:{quote(str(path))}?mode=ro"
+    log = path.with_name(f"{path.name}-wal")
+    # Where no file can be made beside it SQLite reads it only on the promise that nobody writes to it.
+    is_alone = not _may(path.parent, os.W_OK) and not (log.exists() and log.stat().st_size)
+    return f"file:{quote(str(path))}?mode=ro" + ("&immutable=1" if is_alone else "")
 
 
 def open_read_only(path: Path) -> sa.Engine:
@@ -135,8 +192,7 @@ def _engine(path: Path) -> sa.Engine:
 
     @sa.event.listens_for(engine, "connect")
     def configure(connection: Any, _record: Any) -> None:
-        # SQLAlchemy's own transaction handling must not emit BEGIN before ours.
-        connection.isolation_level = None
+        _leave_transactions(connection, _record)
         cursor = connection.cursor()
         _use_wal(cursor)
         cursor.execute("PRAGMA synchronous=NORMAL")
@@ -144,6 +200,11 @@ def _engine(path: Path) -> sa.Engine:
         cursor.close()
 
     return engine
+
+
+def _leave_transactions(connection: Any, _record: Any) -> None:
+    # SQLAlchemy's own transaction handling must not emit BEGIN before ours.
+    connection.isolation_level = None
 
 
 def _use_wal(cursor: sqlite3.Cursor) -> None:
