@@ -216,6 +216,7 @@ def run(folder: Path, *, most: int) -> dict[str, Any]:
 def _play(loop: Loop, *, most: int) -> dict[str, Any]:
     hivemind = loop.hivemind
     hivemind.run("install", "--only", "claude")
+    hivemind.run("config", "set", "holdout.enabled", "true")
     for key in ("trial_percent", "active_percent", "new_model_percent"):
         hivemind.run("config", "set", f"holdout.{key}", "50")
     figures: dict[str, Any] = {"learning": _learn(loop)}

@@ -34,6 +34,9 @@ class Hivemind:
         for client in clients:
             client.configure()
             client.env["HIVEMIND_HOME"] = str(tool.data)
+        # By default a tenth of the sessions goes without a skill: which ones, no test can know beforehand.
+        tool.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (tool.data / "config.toml").write_text("[holdout]\nenabled = false\n")
         return tool
 
     @property
