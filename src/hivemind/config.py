@@ -236,10 +236,7 @@ def load(data: Path) -> Settings:
         raise HivemindError(
             "config-unparseable", f"{path}: {error}", hint="mend it, or remove the file"
         ) from error
-    try:
-        values = {key: check(key, value) for key, value in _flat(document).items()}
-    except HivemindError as error:
-        raise HivemindError(error.slug, f"{path}: {error.message}", hint=error.hint) from error
+    values = {key: check(key, value) for key, value in _flat(document).items()}
     known = {f.name for f in fields(Settings)}
     return replace(
         Settings(), **{k.replace(".", "_"): v for k, v in values.items() if k.replace(".", "_") in known}

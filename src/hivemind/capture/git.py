@@ -66,20 +66,17 @@ def tracked(root: Path, paths: Sequence[Path], *, timeout_s: float = 1.0) -> fro
     names = [str(path) for path in paths]
     # Named outright, since a variable of whoever started us may name another repository.
     where = ["-C", str(root), f"--git-dir={root / '.git'}", f"--work-tree={root}"]
-    command = ["git", *where, "-c", "core.fsmonitor=false", "ls-files", "-z", "--", *names]
+    # A git hook around us may name another index, which no option of git's overrides.
+    git = ["env", "-u", "GIT_INDEX_FILE", "git", *where, "-c", "core.fsmonitor=false"]
+    command = [*git, "ls-files", "-z", "--", *names]
     try:
-        done = subprocess.run(command, capture_output=True, timeout=timeout_s, check=True, env=_plain())
+        done = subprocess.run(command, capture_output=True, timeout=timeout_s, check=True)
     except FileNotFoundError:
         return frozenset()  # without git nobody commits
     except (OSError, subprocess.SubprocessError):
         return frozenset(paths)
     known = {root / os.fsdecode(name) for name in done.stdout.split(b"\0") if name}
     return frozenset(path for path in paths if path in known)
-
-
-def _plain() -> dict[str, str]:
-    """Give the environment without what a git hook around us says of another repository or index."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
 
 
 def _common_dir(root: Path, git_file: Path) -> Path:
