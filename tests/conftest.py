@@ -24,6 +24,14 @@ _OF_THE_PERSON = (
 _CLIENTS = "HIVEMIND_E2E_CLIENTS"
 
 
+pytest_plugins = ["databases"]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the server's programs be named: a run with an older PostgreSQL, or without the wheel."""
+    parser.addoption("--postgresql", metavar="FOLDER", help="run this PostgreSQL: the folder of initdb")
+
+
 def pytest_configure() -> None:
     """Keep the end-to-end tests' cache of clients, and make what CI generates the same in every run."""
     # A developer's runs look for new examples; a change is judged by the same ones each time.

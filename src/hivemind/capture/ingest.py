@@ -355,7 +355,7 @@ def _store(
         problem=done.problem,
     )
     stored, denied = sessions.Appended(), False
-    with database.write(workspace_id) as workspace:
+    with database.write(workspace_id, alone=False) as workspace:
         sessions.put_position(workspace, new, was=held)
         cwd = batch.facts.cwd if batch.facts else ""
         denied = bool(session_id) and reader.denies(workspace, session_id, cwd=cwd)

@@ -222,7 +222,7 @@ def _traces(workspace: Workspace, place: Place) -> Traces:
     rows = workspace.execute(
         sa.select(s.c.session_id, s.c.cwd)
         .where(s.c.workspace_id == workspace.workspace_id, s.c.project_id == place.project_id)
-        .order_by(s.c.started_at.desc(), s.c.session_id)
+        .order_by(schema.latest(s.c.started_at), s.c.session_id)
         .limit(MAX_SESSIONS)
     ).all()
     found = Traces(folders=set(place.folders))

@@ -190,7 +190,7 @@ def _recent(workspace: Workspace, now: datetime) -> list[_Recent]:
         sa.select(s.c.request_model, s.c.project_id, first.label("first"), last.label("last"))
         .where(s.c.workspace_id == workspace.workspace_id, s.c.request_model.not_in(NO_MODELS))
         .group_by(s.c.request_model, s.c.project_id)
-        .order_by(last.desc())
+        .order_by(schema.latest(last))
     )
     projects: dict[str, set[str]] = {}
     came: dict[str, datetime] = {}

@@ -107,12 +107,11 @@ def files(workspace: Workspace, project_id: str) -> set[tuple[str, str]]:
     latest = workspace.execute(
         sa.select(s.c.session_id, s.c.cwd)
         .where(s.c.workspace_id == workspace.workspace_id, s.c.project_id == project_id)
-        .order_by(s.c.started_at.desc(), s.c.session_id)
+        .order_by(schema.latest(s.c.started_at), s.c.session_id)
         .limit(MAX_SESSIONS)
     )
     folders: dict[str, str] = {row.session_id: row.cwd for row in latest}
-    # All keys at once: each extraction reads the whole input of the call again.
-    named = sa.func.json_extract(e.c.data, *(f"$.{key}" for key in _FILE_KEYS))
+    named = workspace.seam.values_of(e.c.data, _FILE_KEYS)
     rows = workspace.execute(
         sa.select(e.c.session_id, named.label("named"))
         .where(e.c.workspace_id == workspace.workspace_id, e.c.session_id.in_(sorted(folders)))

@@ -1,28 +1,26 @@
-"""Open the embedded database: pragmas, migration to the newest schema, read and write transactions."""
+"""Open a database: migration to the newest schema, read and write transactions on a workspace."""
 
 import errno
 import os
 import re
 import sqlite3
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from hivemind.errors import HivemindError
-from hivemind.store import schema
+from hivemind.store import engines, schema
+from hivemind.store.engines.sqlite import opening
+from hivemind.store.engines.sqlite.opening import open_read_only as open_read_only
+from hivemind.store.engines.sqlite.opening import read_only_uri as read_only_uri
 
 #: The newest revision in store/migrations/versions; a test compares it with Alembic's own head.
-HEAD = "0004"
-#: How long a transaction waits for another process's write, in milliseconds.
-BUSY_TIMEOUT_MS = 10_000
+HEAD = "0005"
 #: The slug of a database that may be read at most.
 FORBIDDEN = "database-forbidden"
 #: What the transcripts on disk do not hold, so that it is gone with the database.
@@ -41,35 +39,48 @@ class Workspace:
     connection: sa.Connection
     workspace_id: str
 
+    @property
+    def seam(self) -> engines.Seam:
+        """Give what this database does in its own way."""
+        return engines.of(self.connection)
+
     def execute(self, statement: sa.Executable, parameters: Any = None) -> sa.CursorResult[Any]:
         """Execute a statement with bound parameters."""
         return self.connection.execute(statement, parameters)
 
 
 class Database:
-    """Give transactions on one SQLite file in WAL mode."""
+    """Give transactions on one SQLite file, or on one PostgreSQL database."""
 
-    def __init__(self, path: Path, *, engine: sa.Engine, refusal: HivemindError | None = None) -> None:
-        self.path = path
+    def __init__(self, path: Path | None, *, engine: sa.Engine, refusal: HivemindError | None = None) -> None:
+        self._path = path
         self.engine = engine
         self.refusal = refusal  #: why it can only be read; None where it can be written
+        self._seam = engines.of(engine)
+
+    @property
+    def path(self) -> Path:
+        """Give the file; a server's database has none, and nothing beside it."""
+        if self._path is None:
+            raise TypeError("a database on a server is no file")
+        return self._path
 
     @contextmanager
     def read(self, workspace_id: str = "default") -> Iterator[Workspace]:
         """Open a consistent read transaction on a workspace."""
-        with self.engine.connect() as connection:
-            connection.exec_driver_sql("BEGIN")
+        with self._connection() as connection:
+            self._seam.begin_reading(connection)
             try:
                 yield Workspace(connection, workspace_id)
             finally:
                 connection.rollback()
 
     @contextmanager
-    def write(self, workspace_id: str = "default") -> Iterator[Workspace]:
+    def write(self, workspace_id: str = "default", *, alone: bool = True) -> Iterator[Workspace]:
         """Open a write transaction on a workspace, created when new; it commits at the end or not at all.
 
-        The write lock is taken at once (`BEGIN IMMEDIATE`): a deferred transaction that reads first cannot
-        wait for another writer and fails.
+        Such transactions take turns in a workspace, so that what one reads holds until it writes. On a
+        server, those that only append, or lock the rows that they change, say that they need not be `alone`.
         """
         if not WORKSPACE_NAME.fullmatch(workspace_id):
             raise HivemindError(
@@ -79,11 +90,11 @@ class Database:
             )
         if self.refusal is not None:
             raise self.refusal
-        with self.engine.connect() as connection:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        with self._connection() as connection:
+            self._seam.begin_writing(connection, workspace_id, alone=alone)
             try:
                 connection.execute(
-                    sqlite_insert(schema.workspaces)
+                    self._seam.insert(schema.workspaces)
                     .values(workspace_id=workspace_id, created_at=datetime.now(UTC))
                     .on_conflict_do_nothing()
                 )
@@ -93,9 +104,41 @@ class Database:
                 raise
             connection.commit()
 
+    @contextmanager
+    def _connection(self) -> Iterator[sa.Connection]:
+        try:
+            connection = self.engine.connect()
+        except sa.exc.DBAPIError as error:
+            if self._path is not None:
+                raise
+            from hivemind.store.engines.postgresql import opening as server
+
+            raise server.unreachable(self.engine.url, error) from error
+        with connection:
+            yield connection
+
     def close(self) -> None:
         """Close every connection."""
         self.engine.dispose()
+
+
+def open_url(url: str) -> Database:
+    """Open the PostgreSQL database that a URL names, made or migrated as needed; raise where that fails."""
+    # Nobody who has no server pays for it.
+    from hivemind.store.engines.postgresql import opening as server
+
+    database = Database(None, engine=server.engine_of(url))
+    try:
+        with database._connection() as connection:
+            server.require_usable(connection)
+        _migrate(database)
+    except sa.exc.DBAPIError as error:
+        database.close()
+        raise server.unusable(database.engine.url, error) from error
+    except BaseException:
+        database.close()
+        raise
+    return database
 
 
 def open_database(path: Path) -> Database:
@@ -108,9 +151,9 @@ def open_database(path: Path) -> Database:
         if not path.exists():
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             path.touch(mode=0o600)
-        if not _may(path, os.W_OK) or not _may(path.parent, os.W_OK):
+        if not opening.may(path, os.W_OK) or not opening.may(path.parent, os.W_OK):
             return _for_reading(path)
-        database = Database(path, engine=_engine(path))
+        database = Database(path, engine=opening.engine_of(path))
         _migrate(database)
     except (OSError, sqlite3.Error, sa.exc.DBAPIError) as error:
         if database is not None:
@@ -134,13 +177,13 @@ def open_database(path: Path) -> Database:
 def _for_reading(path: Path) -> Database:
     """Open a database that may not be written; raise HivemindError where it cannot be read either."""
     refusal = _forbidden(path, "written")
-    if not _may(path, os.R_OK):
+    if not opening.may(path, os.R_OK):
         raise _forbidden(path, "read")
-    database = Database(path, engine=open_read_only(path), refusal=refusal)
-    sa.event.listen(database.engine, "connect", _leave_transactions)
+    database = Database(path, engine=opening.open_read_only(path), refusal=refusal)
+    sa.event.listen(database.engine, "connect", opening.leave_transactions)
     try:
         with database.engine.connect() as connection:
-            current = _revision(connection)
+            current = engines.of(connection).revision(connection)
     except sa.exc.DBAPIError as error:
         database.close()
         if any(word in str(error) for word in ("unable to open", "readonly")):
@@ -161,81 +204,12 @@ def _forbidden(path: Path, done: str) -> HivemindError:
     )
 
 
-def _may(path: Path, mode: int) -> bool:
-    return os.access(path, mode, effective_ids=os.access in os.supports_effective_ids)
-
-
-def read_only_uri(path: Path) -> str:
-    """Give the URI under which SQLite opens a database without ever writing to it."""
-    log = path.with_name(f"{path.name}-wal")
-    # Where no file can be made beside it SQLite reads it only on the promise that nobody writes to it.
-    is_alone = not _may(path.parent, os.W_OK) and not (log.exists() and log.stat().st_size)
-    return f"file:{quote(str(path))}?mode=ro" + ("&immutable=1" if is_alone else "")
-
-
-def open_read_only(path: Path) -> sa.Engine:
-    """Give an engine that cannot write, for the user's own SQL."""
-    if not path.exists():
-        raise HivemindError(
-            "nothing-stored",
-            f"{path} does not exist: nothing has been stored yet",
-            hint="run `hivemind backfill`",
-        )
-    return sa.create_engine(
-        "sqlite://", creator=lambda: sqlite3.connect(read_only_uri(path), uri=True), poolclass=sa.NullPool
-    )
-
-
-def _engine(path: Path) -> sa.Engine:
-    url = sa.URL.create("sqlite", database=str(path))
-    engine = sa.create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000})
-
-    @sa.event.listens_for(engine, "connect")
-    def configure(connection: Any, _record: Any) -> None:
-        _leave_transactions(connection, _record)
-        cursor = connection.cursor()
-        _use_wal(cursor)
-        cursor.execute("PRAGMA synchronous=NORMAL")
-        cursor.execute("PRAGMA foreign_keys=ON")
-        cursor.close()
-
-    return engine
-
-
-def _leave_transactions(connection: Any, _record: Any) -> None:
-    # SQLAlchemy's own transaction handling must not emit BEGIN before ours.
-    connection.isolation_level = None
-
-
-def _use_wal(cursor: sqlite3.Cursor) -> None:
-    # Of two processes that make a database at once, one finds it locked, for which SQLite does not wait here.
-    end = time.monotonic() + BUSY_TIMEOUT_MS / 1000
-    while True:
-        try:
-            cursor.execute("PRAGMA journal_mode=WAL")
-            return
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or time.monotonic() > end:
-                raise
-            time.sleep(0.02)
-
-
 def _migrate(database: Database) -> None:
     with database.engine.connect() as connection:
-        current = _revision(connection)
+        current = engines.of(connection).revision(connection)
     if current == HEAD:
         return
     # Alembic costs 0.1 s to import, and is needed once for each release.
     from hivemind.store.migrations import upgrade
 
     upgrade(database.engine)
-
-
-def _revision(connection: sa.Connection) -> str:
-    known = connection.exec_driver_sql(
-        "SELECT name FROM sqlite_master WHERE name = 'alembic_version'"
-    ).first()
-    if known is None:
-        return ""
-    row = connection.exec_driver_sql("SELECT version_num FROM alembic_version").first()
-    return str(row[0]) if row else ""

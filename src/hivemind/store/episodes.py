@@ -59,7 +59,7 @@ def ungraded(workspace: Workspace, *, version: int) -> list[Any]:
         workspace.execute(
             sa.select(s)
             .where(s.c.workspace_id == workspace.workspace_id, s.c.next_seq > 0, ~done)
-            .order_by(s.c.started_at, s.c.session_id)
+            .order_by(schema.earliest(s.c.started_at), s.c.session_id)
         )
     )
 
@@ -142,7 +142,7 @@ def fingerprints(
             e.c.started_at < before,
             e.c.prompts > 0,
         )
-        .order_by(e.c.started_at.desc(), e.c.episode_id)
+        .order_by(schema.latest(e.c.started_at), e.c.episode_id)
         .limit(limit)
     ).scalars()
     return list(rows)[::-1]

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
 
 from hivemind.domain.lessons import Lesson, Occurrence
 from hivemind.domain.skills import Evidence
-from hivemind.store import schema
+from hivemind.store import bulk, schema
 from hivemind.store.database import Workspace
 
 #: Evidence that a lesson shows, at most: the rest is in the evidence table.
@@ -30,7 +29,7 @@ def unmined(workspace: Workspace, *, miners_version: int) -> list[Any]:
             .outerjoin(p, sa.and_(p.c.workspace_id == t.c.workspace_id, p.c.project_id == t.c.project_id))
             .where(t.c.workspace_id == workspace.workspace_id)
             .where(sa.or_(t.c.mined_seq < t.c.next_seq, t.c.mined_by != miners_version))
-            .order_by(t.c.ended_at, t.c.session_id)
+            .order_by(schema.earliest(t.c.ended_at), t.c.session_id)
         )
     )
 
@@ -94,7 +93,7 @@ def keep_what_was_learnt(workspace: Workspace, session_id: str) -> None:
         o.c.workspace_id == workspace.workspace_id, o.c.session_id == session_id
     )
     here = sa.and_(t.c.workspace_id == workspace.workspace_id, t.c.lesson_id.in_(shown))
-    for row in workspace.execute(sa.select(t.c.lesson_id, t.c.data).where(here)).all():
+    for row in workspace.execute(sa.select(t.c.lesson_id, t.c.data).where(here).with_for_update()).all():
         workspace.execute(
             t.update()
             .where(t.c.workspace_id == workspace.workspace_id, t.c.lesson_id == row.lesson_id)
@@ -119,49 +118,40 @@ def lesson_key(project_id: str, kind: str, key: str) -> str:
 
 
 def _put_lesson(workspace: Workspace, lesson_id: str, *, project_id: str, occurrence: Occurrence) -> None:
-    new = insert(schema.lessons).values(
-        workspace_id=workspace.workspace_id,
-        lesson_id=lesson_id,
-        project_id=project_id,
-        kind=occurrence.kind,
-        key=occurrence.key,
-        topic=occurrence.topic,
-        data=occurrence.data,
-    )
-    workspace.execute(new.on_conflict_do_nothing())
+    new = {
+        "lesson_id": lesson_id,
+        "project_id": project_id,
+        "kind": occurrence.kind,
+        "key": occurrence.key,
+        "topic": occurrence.topic,
+        "data": occurrence.data,
+    }
+    bulk.put_new(workspace, schema.lessons, new)
 
 
 def _put_occurrence(workspace: Workspace, lesson_id: str, *, session_id: str, occurrence: Occurrence) -> None:
     digest = hashlib.blake2b(f"{lesson_id}\0{session_id}\0".encode(), digest_size=12)
     digest.update(json.dumps([item.event_id for item in occurrence.evidence]).encode())
     occurrence_id = "o" + digest.hexdigest()
-    workspace.execute(
-        insert(schema.occurrences)
-        .values(
-            workspace_id=workspace.workspace_id,
-            occurrence_id=occurrence_id,
-            lesson_id=lesson_id,
-            session_id=session_id,
-            data={**occurrence.data, _TOPIC: occurrence.topic},
-            explicit=occurrence.explicit,
-            at=occurrence.at,
-        )
-        .on_conflict_do_nothing()
-    )
+    new = {
+        "occurrence_id": occurrence_id,
+        "lesson_id": lesson_id,
+        "session_id": session_id,
+        "data": {**occurrence.data, _TOPIC: occurrence.topic},
+        "explicit": occurrence.explicit,
+        "at": occurrence.at,
+    }
+    bulk.put_new(workspace, schema.occurrences, new)
     for item in occurrence.evidence:
-        workspace.execute(
-            insert(schema.evidence)
-            .values(
-                workspace_id=workspace.workspace_id,
-                occurrence_id=occurrence_id,
-                event_id=item.event_id,
-                role=item.role,
-                lesson_id=lesson_id,
-                session_id=session_id,
-                excerpt=item.excerpt,
-            )
-            .on_conflict_do_nothing()
-        )
+        cited = {
+            "occurrence_id": occurrence_id,
+            "event_id": item.event_id,
+            "role": item.role,
+            "lesson_id": lesson_id,
+            "session_id": session_id,
+            "excerpt": item.excerpt,
+        }
+        bulk.put_new(workspace, schema.evidence, cited)
 
 
 def refresh(workspace: Workspace, lesson_ids: Sequence[str]) -> set[str]:
@@ -174,14 +164,14 @@ def refresh(workspace: Workspace, lesson_ids: Sequence[str]) -> set[str]:
     projects: set[str] = set()
     for lesson_id in sorted(lesson_ids):
         here = sa.and_(t.c.workspace_id == workspace.workspace_id, t.c.lesson_id == lesson_id)
-        lesson = workspace.execute(sa.select(t).where(here)).first()
+        lesson = workspace.execute(sa.select(t).where(here).with_for_update()).first()
         if lesson is None:
             continue
         projects.add(lesson.project_id)
         seen = workspace.execute(
             sa.select(o)
             .where(o.c.workspace_id == workspace.workspace_id, o.c.lesson_id == lesson_id)
-            .order_by(o.c.at, o.c.occurrence_id)
+            .order_by(schema.earliest(o.c.at), o.c.occurrence_id)
         ).all()
         deleted = lesson.data.get(_DELETED, 0)
         if not seen and not deleted:
@@ -216,7 +206,7 @@ def of_project(workspace: Workspace, project_id: str) -> list[Lesson]:
         .join(o, sa.and_(o.c.workspace_id == e.c.workspace_id, o.c.occurrence_id == e.c.occurrence_id))
         .join(t, sa.and_(t.c.workspace_id == e.c.workspace_id, t.c.lesson_id == e.c.lesson_id))
         .where(e.c.workspace_id == workspace.workspace_id, t.c.project_id == project_id)
-        .order_by(o.c.at, e.c.occurrence_id, e.c.role, e.c.event_id)
+        .order_by(schema.earliest(o.c.at), e.c.occurrence_id, e.c.role, e.c.event_id)
     )
     for row in workspace.execute(joined):
         counted[row.lesson_id].add(row.occurrence_id)

@@ -41,6 +41,7 @@ class Wanted:
 
 def begin(workspace: Workspace, wanted: Wanted, *, cap: Cap) -> str | None:
     """Write down a call that is about to be made and give its id; None where the cap is reached."""
+    workspace.seam.take_turns(workspace.connection, "model-calls")
     if today(workspace).reaches(cap, next_usd=wanted.cost_usd or 0.0):
         return None
     call_id = "m" + uuid.uuid4().hex[:24]

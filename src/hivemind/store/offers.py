@@ -32,7 +32,7 @@ def decided(workspace: Workspace, session_id: str, *, channel: str) -> dict[str,
         sa.select(t.c.skill_id, t.c.arm, t.c.share)
         .where(t.c.workspace_id == workspace.workspace_id, t.c.session_id == session_id)
         .where(t.c.channel == channel)
-        .order_by(t.c.at, sa.literal_column("rowid"))
+        .order_by(t.c.at, t.c.version, t.c.arm)
     )
     return {row.skill_id: (row.arm, row.share) for row in rows}
 

@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
 
 from hivemind.store import schema
 from hivemind.store.database import Workspace
@@ -21,7 +20,7 @@ def record(workspace: Workspace, *, source: str, slug: str, message: str) -> Non
         f"{source}\0{slug}\0{message}".encode("utf-8", "replace"), digest_size=12
     ).hexdigest()
     t = schema.problems
-    statement = insert(t).values(
+    statement = workspace.seam.insert(t).values(
         workspace_id=workspace.workspace_id,
         problem_id=key,
         source=source,

@@ -2,17 +2,39 @@
 
 Primary keys begin with the workspace and are made by the client, so the same tables can be distributed by
 workspace. There are no sequences, triggers or joins across workspaces. Search indexes are derived and live in
-the migrations of each dialect.
+`store/engines/`.
 """
 
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, Boolean, Column, DateTime, Float, Index, Integer, MetaData, String, Table, Text
+import sqlalchemy as sa
+from sqlalchemy import JSON, Boolean, Column, DateTime, Float, Index, MetaData, Table
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
 metadata = MetaData()
+
+#: PostgreSQL is told what SQLite does anyway: texts of any length that sort by their bytes, and integers of
+#: 64 bits. What is stored, found and sorted is then the same on both.
+_BYTES_IN_ORDER = sa.Text(collation="C")
+Text = sa.Text().with_variant(_BYTES_IN_ORDER, "postgresql")
+Integer = sa.Integer().with_variant(sa.BigInteger(), "postgresql")
+
+
+def String(length: int) -> sa.String:  # noqa: N802 - stands where SQLAlchemy's type would
+    """Give the type of a short text; the length is what its writers keep to, and is not enforced."""
+    return sa.String(length).with_variant(_BYTES_IN_ORDER, "postgresql")
+
+
+def earliest(column: sa.ColumnElement[Any]) -> sa.UnaryExpression[Any]:
+    """Sort by a time that may be missing, the missing first, on every database."""
+    return column.asc().nulls_first()
+
+
+def latest(column: sa.ColumnElement[Any]) -> sa.UnaryExpression[Any]:
+    """Sort by a time that may be missing, the latest first and the missing last, on every database."""
+    return column.desc().nulls_last()
 
 
 def utc_text(value: datetime) -> str:
@@ -20,17 +42,22 @@ def utc_text(value: datetime) -> str:
     return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def to_millisecond(value: datetime) -> datetime:
+    """Cut a time off where SQLite does, so that a time that was stored equals itself."""
+    return value.replace(microsecond=value.microsecond // 1000 * 1000)
+
+
 class UtcTime(TypeDecorator[datetime]):
     """Store an aware time: `timestamptz` on PostgreSQL, ISO 8601 text in UTC, which sorts, on SQLite."""
 
-    impl = String(27)
+    impl = sa.String(27)
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> Any:
         """Choose the column's type."""
         if dialect.name == "postgresql":
             return dialect.type_descriptor(DateTime(timezone=True))
-        return dialect.type_descriptor(String(27))
+        return dialect.type_descriptor(sa.String(27))
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
         """Write a time; refuse one without a zone."""
@@ -40,14 +67,14 @@ class UtcTime(TypeDecorator[datetime]):
             raise ValueError(f"naive time {value!r}: times are aware and in UTC")
         value = value.astimezone(UTC)
         if dialect.name == "postgresql":
-            return value
+            return to_millisecond(value)
         return utc_text(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002
         """Read a time."""
-        if value is None or isinstance(value, datetime):
-            return value
-        return datetime.fromisoformat(value)
+        if isinstance(value, datetime):
+            return value.astimezone(UTC)
+        return None if value is None else datetime.fromisoformat(value)
 
 
 def _workspace() -> Column[str]:
@@ -443,4 +470,22 @@ model_calls = Table(
     Index("model_calls_by_time", "at"),
     Index("model_calls_by_subject", "workspace_id", "subject", "evidence_hash"),
     comment="every call of a model that Hivemind made; each counts against the daily cap",
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    _workspace(),
+    Column("kind", String(32), primary_key=True, comment="what is to be done"),
+    Column("key", String(200), primary_key=True, comment="with what: a session, a project"),
+    Column("data", JSON, nullable=False, comment="what else the worker needs to know"),
+    Column("asked", Integer, nullable=False, comment="times that it was asked for"),
+    Column("created_at", UtcTime, nullable=False),
+    Column("due_at", UtcTime, comment="not before; null where it failed too often"),
+    Column("owner", String(200), nullable=False, default="", comment="the worker that holds the lease"),
+    Column("lease_until", UtcTime, comment="moved on by heartbeats; once past, another worker takes over"),
+    Column("attempts", Integer, nullable=False, default=0, comment="leases since it was last asked for anew"),
+    Column("last_error", Text, nullable=False, default="", comment="of the latest attempt that failed"),
+    Index("jobs_by_time", "workspace_id", "due_at"),
+    comment="work that waits for a worker, or is being done by one; what is done is gone",
 )

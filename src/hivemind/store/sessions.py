@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
 
 from hivemind.domain.events import Event, EventKind, ResultStatus, SessionFacts, event_id
 from hivemind.domain.projects import main_folder, project_id
@@ -63,8 +62,10 @@ def append(
     if project is not None:
         project = known_project(workspace, project)
         _adopt_sessions(workspace, project)
-        put_project(workspace, project)
+    # From here to the end of the transaction nobody else appends to the session.
     row = _put_session(workspace, facts, project=project)
+    if project is not None:
+        put_project(workspace, project)
     keyed = _keyed(events, facts.session_id)
     known = _known(workspace, list(keyed))
     fresh = {key: e for key, e in keyed.items() if key not in known}
@@ -128,7 +129,16 @@ def move(workspace: Workspace, moved: str, *, to: ProjectFacts) -> None:
 
 def put_project(workspace: Workspace, project: ProjectFacts) -> None:
     """Store a project, or what is now known of it."""
-    statement = insert(schema.projects).values(
+    t = schema.projects
+    known = workspace.execute(
+        sa.select(t.c.name, t.c.remote, t.c.root).where(
+            t.c.workspace_id == workspace.workspace_id, t.c.project_id == project.project_id
+        )
+    ).first()
+    # Whoever works on a project would wait here for everybody else who does.
+    if known is not None and (not project.root or known == (project.name, project.remote, project.root)):
+        return
+    statement = workspace.seam.insert(t).values(
         workspace_id=workspace.workspace_id,
         project_id=project.project_id,
         name=project.name,
@@ -147,21 +157,22 @@ def put_project(workspace: Workspace, project: ProjectFacts) -> None:
 def _put_session(workspace: Workspace, facts: SessionFacts, *, project: ProjectFacts | None) -> Any:
     t = schema.sessions
     where = sa.and_(t.c.workspace_id == workspace.workspace_id, t.c.session_id == facts.session_id)
-    row = workspace.execute(sa.select(t).where(where)).first()
+    held = sa.select(t).where(where).with_for_update()
+    row = workspace.execute(held).first()
     if row is None:
-        workspace.execute(
-            t.insert().values(
-                workspace_id=workspace.workspace_id,
-                session_id=facts.session_id,
-                agent=facts.agent,
-                agent_version=facts.agent_version,
-                cwd=facts.cwd,
-                git_branch=facts.git_branch,
-                project_id=project.project_id if project else "",
-                git_remote=project.remote if project else "",
-            )
-        )
-        return workspace.execute(sa.select(t).where(where)).one()
+        new = {
+            "session_id": facts.session_id,
+            "agent": facts.agent,
+            "agent_version": facts.agent_version,
+            "cwd": facts.cwd,
+            "git_branch": facts.git_branch,
+            "project_id": project.project_id if project else "",
+            "git_remote": project.remote if project else "",
+        }
+        is_ours = bulk.put_new(workspace, t, new)
+        row = workspace.execute(held).one()
+        if is_ours:
+            return row
     changes: dict[str, Any] = {
         name: getattr(facts, name)
         for name in ("agent_version", "cwd", "git_branch")
@@ -340,21 +351,23 @@ def _position(row: Any) -> Position:
     return Position(**{name: value for name, value in row._mapping.items() if name in names})
 
 
-def _place(at: Position | None) -> tuple[int, str, int] | None:
-    return (at.offset_bytes, at.read_hash, at.lines) if at else None
-
-
 def put_position(workspace: Workspace, new: Position, *, was: Position | None) -> None:
     """Record how far a transcript has been read; raise where another process read it meanwhile."""
-    held = position(workspace, new.path)
-    if _place(held) != _place(was):
+    values = {name: getattr(new, name) for name in Position.__dataclass_fields__}
+    values["read_at"] = datetime.now(UTC)
+    if was is None:
+        is_ours = bulk.put_new(workspace, schema.transcripts, values)
+    else:
+        t = schema.transcripts
+        here = sa.and_(t.c.workspace_id == workspace.workspace_id, t.c.path == new.path)
+        place = (t.c.offset_bytes == was.offset_bytes, t.c.read_hash == was.read_hash, t.c.lines == was.lines)
+        is_ours = workspace.execute(t.update().where(here, *place).values(**values)).rowcount == 1
+    if not is_ours:
         raise ContendedError(
             "transcript-contended",
             f"{new.path} was read by another process at the same time",
             hint="nothing is lost: the next read goes on from where the other stopped",
         )
-    values = {name: getattr(new, name) for name in Position.__dataclass_fields__}
-    bulk.put(workspace, schema.transcripts, {**values, "read_at": datetime.now(UTC)})
 
 
 def session(workspace: Workspace, session_id: str) -> Any:
@@ -398,7 +411,7 @@ def recent(workspace: Workspace, *, limit: int, project_id: str = "") -> list[An
         sa.select(t, p.c.name.label("project"))
         .outerjoin(p, sa.and_(p.c.workspace_id == t.c.workspace_id, p.c.project_id == t.c.project_id))
         .where(t.c.workspace_id == workspace.workspace_id)
-        .order_by(t.c.ended_at.desc(), t.c.session_id)
+        .order_by(schema.latest(t.c.ended_at), t.c.session_id)
         .limit(limit)
     )
     if project_id:
@@ -449,8 +462,14 @@ def totals(workspace: Workspace) -> dict[str, int]:
 
 def prune(workspace: Workspace, session_ids: Sequence[str]) -> int:
     """Delete sessions with their events, search entries and mined occurrences; give the number of events."""
-    deleted = 0
+    t, deleted = schema.sessions, 0
     for session_id in session_ids:
+        # What is being appended to it is deleted along with it, or comes to a session that is new again.
+        workspace.execute(
+            sa.select(t.c.session_id)
+            .where(t.c.workspace_id == workspace.workspace_id, t.c.session_id == session_id)
+            .with_for_update()
+        )
         lessons.keep_what_was_learnt(workspace, session_id)
         rows = events_of(workspace, session_id)
         search.forget_events(workspace, [(r.event_id, indexed_text(r.text, r.data)) for r in rows])

@@ -377,7 +377,7 @@ def evidence_of(workspace: Workspace, lesson_ids: Sequence[str]) -> list[Cited]:
             sa.select(e.c.lesson_id, e.c.role, e.c.excerpt, e.c.event_id, e.c.session_id, *columns)
             .join(t, sa.and_(t.c.workspace_id == e.c.workspace_id, t.c.event_id == e.c.event_id))
             .where(e.c.workspace_id == workspace.workspace_id, e.c.lesson_id.in_(chunk))
-            .order_by(t.c.at, t.c.session_id, t.c.seq)
+            .order_by(schema.earliest(t.c.at), t.c.session_id, t.c.seq)
         )
         for row in rows:
             found.setdefault((row.lesson_id, row.role, row.event_id), Cited(**row._mapping))

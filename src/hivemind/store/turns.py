@@ -106,7 +106,7 @@ def _moments(workspace: Workspace, session_id: str, events: Sequence[Cited]) -> 
     )
     rows = list(
         workspace.execute(
-            _columns()
+            _columns(workspace)
             .where(here, sa.or_(e.c.event_id.in_(chosen), e.c.tool_call_id.in_(calls)))
             .order_by(e.c.seq)
             .limit(2 * MAX_EVENTS)
@@ -114,7 +114,7 @@ def _moments(workspace: Workspace, session_id: str, events: Sequence[Cited]) -> 
     )
     if rows and not any(row.kind == EventKind.PROMPT.value for row in rows[:1]):
         asked = workspace.execute(
-            _columns()
+            _columns(workspace)
             .where(here, e.c.kind == EventKind.PROMPT.value, e.c.seq < rows[0].seq, e.c.agent_id == "")
             .order_by(e.c.seq.desc())
             .limit(1)
@@ -133,8 +133,9 @@ def _moments(workspace: Workspace, session_id: str, events: Sequence[Cited]) -> 
     )
 
 
-def _columns() -> sa.Select[Any]:
+def _columns(workspace: Workspace) -> sa.Select[Any]:
     e = schema.events
-    ends = sa.func.substr(e.c.text, 1, MAX_TEXT_CHARS) + "\n" + sa.func.substr(e.c.text, -MAX_TEXT_CHARS)
+    begins = sa.func.substr(e.c.text, 1, MAX_TEXT_CHARS, type_=schema.Text)
+    ends = begins + "\n" + workspace.seam.end_of(e.c.text, MAX_TEXT_CHARS)
     text = sa.case((sa.func.length(e.c.text) <= 2 * MAX_TEXT_CHARS, e.c.text), else_=ends)
     return sa.select(e.c.event_id, e.c.seq, e.c.kind, e.c.status, text.label("text"))

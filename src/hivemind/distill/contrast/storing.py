@@ -59,7 +59,7 @@ def graded(workspace: Workspace, project_id: str) -> list[Graded]:
         .join(s, sa.and_(s.c.workspace_id == e.c.workspace_id, s.c.session_id == e.c.session_id))
         .where(e.c.workspace_id == workspace.workspace_id, s.c.project_id == project_id)
         .where(e.c.score_label.in_((Outcome.SUCCESS.value, Outcome.FAILURE.value)), e.c.tool_calls > 0)
-        .order_by(e.c.started_at.desc(), e.c.episode_id)
+        .order_by(schema.latest(e.c.started_at), e.c.episode_id)
         .limit(MAX_EPISODES)
     ).all()
     if len({row.score_label for row in rows}) < 2:

@@ -67,7 +67,7 @@ def _calls(workspace: Workspace, project_id: str) -> Iterator[tuple[str, Any]]:
         workspace.execute(
             sa.select(s.c.session_id)
             .where(s.c.workspace_id == workspace.workspace_id, s.c.project_id == project_id)
-            .order_by(s.c.ended_at.desc(), s.c.session_id)
+            .order_by(schema.latest(s.c.ended_at), s.c.session_id)
             .limit(MAX_SESSIONS)
         ).scalars()
     )

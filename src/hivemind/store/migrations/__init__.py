@@ -8,7 +8,7 @@ from alembic.runtime.environment import EnvironmentContext
 from alembic.script import ScriptDirectory
 
 from hivemind.errors import HivemindError
-from hivemind.store import schema
+from hivemind.store import engines, schema
 
 
 def script_directory() -> ScriptDirectory:
@@ -26,8 +26,9 @@ def upgrade(engine: sa.Engine, *, to: str = "head") -> None:
     script = script_directory()
     environment = EnvironmentContext(Config(), script)
     with engine.connect() as connection:
-        if connection.dialect.name == "sqlite":
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        seam = engines.of(connection)
+        seam.begin_writing(connection, "", alone=False)
+        seam.take_turns(connection, "migrations")
 
         def steps(revision: tuple[str, ...] | str, _context: object) -> list[object]:
             for name in (revision,) if isinstance(revision, str) else revision:

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from hivemind.store.schema import UtcTime
+from hivemind.store.schema import Integer, String, Text, UtcTime
 
 revision = "0003"
 down_revision = "0002"
@@ -15,21 +15,21 @@ def upgrade() -> None:
     """Create the table."""
     op.create_table(
         "model_calls",
-        sa.Column("workspace_id", sa.String(length=64), nullable=False),
-        sa.Column("call_id", sa.String(length=32), nullable=False),
+        sa.Column("workspace_id", String(64), nullable=False),
+        sa.Column("call_id", String(32), nullable=False),
         sa.Column("at", UtcTime(length=27), nullable=False),
-        sa.Column("purpose", sa.String(length=32), nullable=False),
-        sa.Column("subject", sa.String(length=32), nullable=False),
-        sa.Column("evidence_hash", sa.String(length=64), nullable=False),
-        sa.Column("kind", sa.String(length=32), nullable=False),
-        sa.Column("asked_model", sa.Text(), nullable=False),
-        sa.Column("model", sa.Text(), nullable=False),
-        sa.Column("input_tokens", sa.Integer(), nullable=True),
-        sa.Column("output_tokens", sa.Integer(), nullable=True),
+        sa.Column("purpose", String(32), nullable=False),
+        sa.Column("subject", String(32), nullable=False),
+        sa.Column("evidence_hash", String(64), nullable=False),
+        sa.Column("kind", String(32), nullable=False),
+        sa.Column("asked_model", Text, nullable=False),
+        sa.Column("model", Text, nullable=False),
+        sa.Column("input_tokens", Integer, nullable=True),
+        sa.Column("output_tokens", Integer, nullable=True),
         sa.Column("cost_usd", sa.Float(), nullable=True),
-        sa.Column("duration_ms", sa.Integer(), nullable=True),
-        sa.Column("status", sa.String(length=16), nullable=False),
-        sa.Column("detail", sa.Text(), nullable=False),
+        sa.Column("duration_ms", Integer, nullable=True),
+        sa.Column("status", String(16), nullable=False),
+        sa.Column("detail", Text, nullable=False),
         sa.PrimaryKeyConstraint("workspace_id", "call_id"),
     )
     op.create_index("model_calls_by_time", "model_calls", ["at"], unique=False)

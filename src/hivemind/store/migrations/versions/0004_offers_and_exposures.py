@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from hivemind.store.schema import UtcTime
+from hivemind.store.schema import Integer, String, Text, UtcTime
 
 revision = "0004"
 down_revision = "0003"
@@ -24,25 +24,25 @@ def upgrade() -> None:
     _make_exposures()
     _make_derived()
     for name in ("turns", "input_tokens", "output_tokens"):
-        op.add_column("episodes", sa.Column(name, sa.Integer(), nullable=False, server_default="0"))
-    op.add_column("episodes", sa.Column("request_model", sa.Text(), nullable=False, server_default=""))
+        op.add_column("episodes", sa.Column(name, Integer, nullable=False, server_default="0"))
+    op.add_column("episodes", sa.Column("request_model", Text, nullable=False, server_default=""))
     op.execute("UPDATE episodes SET graded_by = 0")
 
 
 def _make_offers() -> None:
     op.create_table(
         "offers",
-        sa.Column("workspace_id", sa.String(length=64), nullable=False),
-        sa.Column("offer_id", sa.String(length=32), nullable=False),
-        sa.Column("session_id", sa.String(length=200), nullable=False),
-        sa.Column("skill_id", sa.String(length=32), nullable=False),
-        sa.Column("version", sa.Integer(), nullable=False),
-        sa.Column("channel", sa.String(length=16), nullable=False),
-        sa.Column("arm", sa.String(length=16), nullable=False),
+        sa.Column("workspace_id", String(64), nullable=False),
+        sa.Column("offer_id", String(32), nullable=False),
+        sa.Column("session_id", String(200), nullable=False),
+        sa.Column("skill_id", String(32), nullable=False),
+        sa.Column("version", Integer, nullable=False),
+        sa.Column("channel", String(16), nullable=False),
+        sa.Column("arm", String(16), nullable=False),
         sa.Column("share", sa.Float(), nullable=False),
-        sa.Column("agent", sa.String(length=32), nullable=False),
-        sa.Column("request_model", sa.Text(), nullable=False),
-        sa.Column("event_id", sa.String(length=32), nullable=False),
+        sa.Column("agent", String(32), nullable=False),
+        sa.Column("request_model", Text, nullable=False),
+        sa.Column("event_id", String(32), nullable=False),
         sa.Column("at", UtcTime(length=27), nullable=False),
         sa.PrimaryKeyConstraint("workspace_id", "offer_id"),
     )
@@ -52,17 +52,17 @@ def _make_offers() -> None:
 def _make_exposures() -> None:
     op.create_table(
         "exposures",
-        sa.Column("workspace_id", sa.String(length=64), nullable=False),
-        sa.Column("episode_id", sa.String(length=32), nullable=False),
-        sa.Column("skill_id", sa.String(length=32), nullable=False),
-        sa.Column("session_id", sa.String(length=200), nullable=False),
-        sa.Column("project_id", sa.String(length=32), nullable=False),
-        sa.Column("version", sa.Integer(), nullable=False),
-        sa.Column("arm", sa.String(length=16), nullable=False),
+        sa.Column("workspace_id", String(64), nullable=False),
+        sa.Column("episode_id", String(32), nullable=False),
+        sa.Column("skill_id", String(32), nullable=False),
+        sa.Column("session_id", String(200), nullable=False),
+        sa.Column("project_id", String(32), nullable=False),
+        sa.Column("version", Integer, nullable=False),
+        sa.Column("arm", String(16), nullable=False),
         sa.Column("share", sa.Float(), nullable=False),
-        sa.Column("channel", sa.String(length=16), nullable=False),
-        sa.Column("agent", sa.String(length=32), nullable=False),
-        sa.Column("request_model", sa.Text(), nullable=False),
+        sa.Column("channel", String(16), nullable=False),
+        sa.Column("agent", String(32), nullable=False),
+        sa.Column("request_model", Text, nullable=False),
         sa.Column("followed", sa.Boolean(), nullable=True),
         sa.Column("at", UtcTime(length=27), nullable=False),
         sa.PrimaryKeyConstraint("workspace_id", "episode_id", "skill_id"),
@@ -74,19 +74,19 @@ def _make_exposures() -> None:
 def _make_derived() -> None:
     op.create_table(
         "holdouts",
-        sa.Column("workspace_id", sa.String(length=64), nullable=False),
-        sa.Column("skill_id", sa.String(length=32), nullable=False),
-        sa.Column("request_model", sa.String(length=200), nullable=False),
+        sa.Column("workspace_id", String(64), nullable=False),
+        sa.Column("skill_id", String(32), nullable=False),
+        sa.Column("request_model", String(200), nullable=False),
         sa.Column("share", sa.Float(), nullable=False),
-        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("reason", Text, nullable=False),
         sa.PrimaryKeyConstraint("workspace_id", "skill_id", "request_model"),
     )
     op.create_table(
         "flags",
-        sa.Column("workspace_id", sa.String(length=64), nullable=False),
-        sa.Column("skill_id", sa.String(length=32), nullable=False),
-        sa.Column("kind", sa.String(length=16), nullable=False),
-        sa.Column("message", sa.Text(), nullable=False),
+        sa.Column("workspace_id", String(64), nullable=False),
+        sa.Column("skill_id", String(32), nullable=False),
+        sa.Column("kind", String(16), nullable=False),
+        sa.Column("message", Text, nullable=False),
         sa.Column("at", UtcTime(length=27), nullable=False),
         sa.PrimaryKeyConstraint("workspace_id", "skill_id", "kind"),
     )
