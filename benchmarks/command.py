@@ -29,7 +29,7 @@ def run(
         print(f"{parser.prog}: {missing}", file=sys.stderr)
         return 2
     figures = measure(arguments.data)
-    print(json.dumps(figures, ensure_ascii=False) if arguments.json else _table(figures))
+    print(json.dumps(figures, ensure_ascii=False) if arguments.json else table(figures))
     return 0
 
 
@@ -40,7 +40,8 @@ def _missing(folder: Path | None, needs: Sequence[str]) -> str:
     return f"{folder} has no {' and no '.join(lacking)}" if lacking else ""
 
 
-def _table(figures: Figures) -> str:
+def table(figures: Figures) -> str:
+    """Write figures one a line, their names in a column."""
     width = max(map(len, figures))
     return "\n".join(f"{key:<{width}}  {_shown(value)}" for key, value in figures.items())
 

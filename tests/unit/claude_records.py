@@ -91,7 +91,10 @@ def store(database: Database, path: Path, **more: Any) -> ingest.Ingested:
 
 
 def rows(database: Path | Database, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
-    """Query a database as it is on disk."""
+    """Query a database as it is on disk, or on the server."""
+    if isinstance(database, Database) and database.engine.dialect.name != "sqlite":
+        with database.engine.connect() as connection:
+            return [tuple(row) for row in connection.exec_driver_sql(query.replace("?", "%s"), parameters)]
     path = database.path if isinstance(database, Database) else database
     with closing(sqlite3.connect(path, timeout=10)) as connection:
         return connection.execute(query, parameters).fetchall()
@@ -115,7 +118,11 @@ def assert_consistent(database: Path | Database) -> None:
         assert [seq for seq, _ in found] == list(range(next_seq))
         counted = (kinds.count("prompt"), kinds.count("tool_call"), kinds.count("tool_result"))
         assert counted == (prompts, calls, results)
+    is_file = isinstance(database, Path) or database.engine.dialect.name == "sqlite"
+    index = "event_documents" if is_file else "event_words"
     assert rows(database, "SELECT count(*) FROM events WHERE text != '' OR data IS NOT NULL") == rows(
-        database, "SELECT count(*) FROM event_documents"
+        database,
+        f"SELECT count(*) FROM {index}",  # noqa: S608 - a constant
     )
-    assert rows(database, "PRAGMA integrity_check") == [("ok",)]
+    if is_file:
+        assert rows(database, "PRAGMA integrity_check") == [("ok",)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,7 +28,7 @@ from hivemind.domain.lessons import Lesson
 from hivemind.domain.outcomes import Report
 from hivemind.store import episodes as graded_store
 from hivemind.store import lessons, schema, sessions, skills
-from hivemind.store.database import Database, Workspace, open_database
+from hivemind.store.database import Database, Workspace
 
 LOOK = did("get_order", order="A11", output="order A11 is open")
 CHANGE = did("cancel_order", order="A11")
@@ -144,14 +144,6 @@ def test_the_skill_says_it_plainly_and_without_counts() -> None:
     assert "- Call `get_order` with `order` `A11`." in document.body or "- Going ahead" in document.body
     assert "8" not in document.body
     assert "Use before starting" in document.description
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    """Give an empty database."""
-    opened = open_database(tmp_path / "hivemind.db")
-    yield opened
-    opened.close()
 
 
 def called(told: Did) -> Moment:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,7 @@ from claude_records import lines, prompt, store, texts
 from hivemind.capture import exclusion
 from hivemind.config import Settings, check
 from hivemind.errors import HivemindError
-from hivemind.store.database import Database, open_database
+from hivemind.store.database import Database
 
 DENIED = Settings(capture_exclude_remotes=("GitHub.com/Acme/*",))
 
@@ -30,14 +29,6 @@ def repository(tmp_path: Path) -> Path:
     git(folder, "init")
     git(folder, "remote", "add", "origin", "git@github.com:Acme/Shop.git")
     return folder
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    """Open an empty database."""
-    opened = open_database(tmp_path / "hivemind.db")
-    yield opened
-    opened.close()
 
 
 @pytest.mark.parametrize(

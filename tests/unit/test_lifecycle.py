@@ -16,7 +16,7 @@ from hivemind.domain.events import Event, EventKind, SessionFacts
 from hivemind.domain.skills import LIVE_STATES, TRANSITIONS, Finding, SkillDocument, SkillState
 from hivemind.errors import HivemindError
 from hivemind.library import lifecycle
-from hivemind.store import schema, sessions
+from hivemind.store import schema, search, sessions
 from hivemind.store import skills as store
 from hivemind.store.database import Database, Workspace, open_database
 
@@ -29,14 +29,6 @@ DOC = SkillDocument(
 )
 EXAMPLES = count()
 CANDIDATE, TRIAL, ACTIVE, RETIRED, REJECTED = SkillState
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    """Give an empty database."""
-    opened = open_database(tmp_path / "hivemind.db")
-    yield opened
-    opened.close()
 
 
 @pytest.fixture
@@ -75,8 +67,7 @@ def decide(workspace: Workspace, skill: store.Skill, *states: SkillState) -> sto
 
 def indexed(workspace: Workspace) -> set[str]:
     """Give the ids of the skills that search knows."""
-    query = "SELECT skill_id FROM skills_search WHERE workspace_id = ?"
-    return set(workspace.connection.exec_driver_sql(query, (workspace.workspace_id,)).scalars())
+    return {found for row in store.listed(workspace) for found in search.search_skills(workspace, row.name)}
 
 
 def test_a_candidate_has_its_version_and_its_decision(workspace: Workspace) -> None:
@@ -140,8 +131,8 @@ def test_a_new_version_keeps_the_state(workspace: Workspace) -> None:
     assert (skill.state, skill.version) == (TRIAL, 2)
     last = store.decisions(workspace, skill.skill_id)[-1]
     assert (last.from_version, last.to_version, last.from_state, last.to_state) == (1, 2, TRIAL, TRIAL)
-    bodies = workspace.connection.exec_driver_sql("SELECT body FROM skills_search").scalars().all()
-    assert bodies == ["Run `tox`."]
+    assert search.search_skills(workspace, "tox") == [skill.skill_id]
+    assert search.search_skills(workspace, "pytest") == []
     assert store.version_of(workspace, skill.skill_id, version=1).document == DOC
     assert store.version_of(workspace, skill.skill_id, version=2).lesson_ids == ("l1",)
 

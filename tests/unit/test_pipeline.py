@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -27,14 +26,6 @@ TRAP = (
     ran("make test", "12 passed"),
 )
 LINT = (ask("Lint it."), edited("a.py"), failed("ruff check", "unknown option '--x'"), ran("make lint"))
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    """Give an empty database."""
-    opened = open_database(tmp_path / "hivemind.db")
-    yield opened
-    opened.close()
 
 
 def tell(
@@ -165,7 +156,7 @@ def test_a_run_that_is_killed_is_done_again(step: int, tmp_path: Path) -> None:
             moments = TRAP if day % 2 else (*TRAP, *LINT)
             tell(database, tmp_path / "told", *moments, day=day, cwd=f"/home/dev/{project}")
         if last:
-            _kill_after(database, last)
+            _kill_after(open_database(database.path), last)
         distill(database)
         results.append(written(database))
         with database.read() as workspace:
@@ -175,9 +166,8 @@ def test_a_run_that_is_killed_is_done_again(step: int, tmp_path: Path) -> None:
     assert sorted(results[0]) == ["a-checks", "b-checks"]
 
 
-def _kill_after(database: Database, writes: int) -> None:
+def _kill_after(dying: Database, writes: int) -> None:
     """Distil until so many write transactions have begun, and stop within the next one."""
-    dying = open_database(database.path)
     begin, left = dying.write, iter(range(writes))
 
     def write(*arguments: str) -> object:

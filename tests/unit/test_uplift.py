@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from experiment import Experiment, make_skill
@@ -14,15 +13,7 @@ from hivemind.evaluation import models, statistics, uplift
 from hivemind.evaluation.models import Fate
 from hivemind.evaluation.statistics import Proportion
 from hivemind.library import lifecycle
-from hivemind.store.database import Database, Workspace, open_database
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    """Open an empty store."""
-    opened = open_database(tmp_path / "hivemind.db")
-    yield opened
-    opened.close()
+from hivemind.store.database import Database, Workspace
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -42,14 +41,6 @@ PYTHON = (
     failed("python -m pytest {0}", "bash: python: command not found", code=127),
     ran("python3 -m pytest {0}", "12 passed"),
 )
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    """Give an empty database."""
-    opened = open_database(tmp_path / "hivemind.db")
-    yield opened
-    opened.close()
 
 
 class World:

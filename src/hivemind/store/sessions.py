@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -18,6 +19,8 @@ from hivemind.store.database import Workspace
 _CHUNK = 900
 #: A session's id is shown by so much of its beginning, or more where others begin alike, in characters.
 SHORT_ID_CHARS = 8
+#: Times that an append looks again which of its events others have stored meanwhile.
+MAX_TRIES = 5
 _USAGE_COLUMNS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
 
 
@@ -67,11 +70,21 @@ def append(
     if project is not None:
         put_project(workspace, project)
     keyed = _keyed(events, facts.session_id)
-    known = _known(workspace, list(keyed))
-    fresh = {key: e for key, e in keyed.items() if key not in known}
+    for _ in range(MAX_TRIES):
+        known = _known(workspace, list(keyed))
+        fresh = {key: e for key, e in keyed.items() if key not in known}
+        work = partial(_insert, workspace, facts.session_id, fresh=fresh, first_seq=row.next_seq)
+        # A resumed session has the events of the one before, which somebody may be appending just now.
+        if not fresh or workspace.seam.attempt(workspace.connection, work):
+            break
+    else:
+        raise ContendedError(
+            "transcript-contended",
+            f"the events of session {facts.session_id!r} are being stored by others",
+            hint="nothing is lost: append them again",
+        )
     _raise_usage(workspace, {key: e for key, e in keyed.items() if e.event.usage and key in known})
     if fresh:
-        _insert(workspace, facts.session_id, fresh=fresh, first_seq=row.next_seq)
         _count(workspace, facts.session_id, fresh=list(fresh.values()))
     return Appended(events=len(fresh), redactions=sum(e.redactions for e in fresh.values()))
 

@@ -1,6 +1,6 @@
 """What one database does in its own way: each engine is a folder whose package has the members of `Seam`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -32,6 +32,9 @@ class Seam(Protocol):
 
     def append(self, connection: sa.Connection, table: sa.Table, rows: Sequence[dict[str, Any]], /) -> None:
         """Insert many new rows that all have the same columns."""
+
+    def attempt(self, connection: sa.Connection, work: Callable[[], None], /) -> bool:
+        """Do a part of a transaction; False, with nothing of it left, where another has such rows."""
 
     def values_of(self, document: sa.ColumnElement[Any], keys: Sequence[str], /) -> sa.ColumnElement[Any]:
         """Give the values of keys of a JSON column, as the text of a JSON array."""

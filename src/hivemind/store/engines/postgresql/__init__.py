@@ -96,6 +96,26 @@ def _aware(value: datetime) -> datetime:
     return to_millisecond(value)
 
 
+def attempt(connection: sa.Connection, work: Callable[[], None]) -> bool:
+    """Do a part of a transaction; False, and nothing of it left, where another's rows stood in its way.
+
+    COPY ends at the first row that is there already; two that wait for each other's rows are a deadlock.
+    """
+    from psycopg import errors
+
+    in_the_way = (errors.UniqueViolation, errors.DeadlockDetected)
+    try:
+        with connection.begin_nested():
+            work()
+    except in_the_way:
+        return False
+    except sa.exc.DBAPIError as error:
+        if isinstance(error.orig, in_the_way):
+            return False
+        raise
+    return True
+
+
 def values_of(document: sa.ColumnElement[Any], keys: Sequence[str]) -> sa.ColumnElement[Any]:
     """Give the values of keys of a JSON column, as the text of a JSON array."""
     return sa.cast(sa.func.json_build_array(*(document.op("->")(key) for key in keys)), sa.Text)

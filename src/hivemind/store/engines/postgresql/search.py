@@ -67,10 +67,15 @@ def _beginning(words: Iterable[str], tag_bytes: int) -> list[str]:
     return kept
 
 
+_MEMORY = sa.text("SELECT set_config('work_mem', '64MB', true)")
+
+
 def index_events(connection: sa.Connection, workspace_id: str, documents: Sequence[tuple[str, str]]) -> None:
     """Index new events, given as (event id, text)."""
     driver = connection.connection.driver_connection
     assert driver is not None  # noqa: S101 - it is connected
+    # For whoever finds the list of what waits for the index full, and empties it.
+    connection.execute(_MEMORY)
     with driver.cursor().copy("COPY event_words (workspace_id, event_id, words) FROM STDIN") as copy:
         for event_id, text in documents:
             if vector := _vector(workspace_id, text):

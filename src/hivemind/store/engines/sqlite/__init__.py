@@ -1,7 +1,7 @@
 """SQLite, the embedded database: one file in write-ahead mode, one writer at a time, FTS5."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -66,6 +66,12 @@ def append(connection: sa.Connection, table: sa.Table, rows: Sequence[dict[str, 
             values[n] = None if values[n] is None else json.dumps(values[n])
         bound.append(tuple(values))
     connection.exec_driver_sql(statement, bound)
+
+
+def attempt(connection: sa.Connection, work: Callable[[], None]) -> bool:  # noqa: ARG001
+    """Do it: nobody else writes meanwhile."""
+    work()
+    return True
 
 
 def values_of(document: sa.ColumnElement[Any], keys: Sequence[str]) -> sa.ColumnElement[Any]:
