@@ -1,11 +1,15 @@
-"""Count what is stored straight from the database file, for `hivemind status`: quick, since stdlib only."""
+"""Count what is stored: straight from a database file, quick since stdlib only, or from any open database."""
 
 import sqlite3
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hivemind.errors import HivemindError
+
+if TYPE_CHECKING:
+    from hivemind.store.database import Workspace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +60,46 @@ def glance(path: Path, workspace_id: str) -> Glance:
     )
 
 
+def glance_of(workspace: "Workspace") -> Glance:
+    """Count a workspace's rows in an open database, such as one on a server."""
+    import sqlalchemy as sa
+
+    from hivemind.store import model_calls, offers, schema, sessions, skills
+
+    here = workspace.workspace_id
+    holdouts, calls = schema.holdouts, schema.model_calls
+    reasons = (
+        sa.select(holdouts.c.reason)
+        .distinct()
+        .where(holdouts.c.workspace_id == here, holdouts.c.request_model != "")
+        .order_by(holdouts.c.reason)
+    )
+    latest = workspace.execute(
+        sa.select(calls.c.status, calls.c.detail)
+        .where(calls.c.workspace_id == here, calls.c.status != "running")
+        .order_by(calls.c.at.desc())
+        .limit(1)
+    ).first()
+    counts = {
+        table.name: workspace.execute(
+            sa.select(sa.func.count()).select_from(table).where(table.c.workspace_id == here)
+        ).scalar_one()
+        for table in (schema.problems, schema.flags)
+    }
+    today = model_calls.today(workspace)
+    failed = latest is not None and latest.status in _FAILED
+    return Glance(
+        **sessions.totals(workspace),
+        **counts,
+        offers=offers.total(workspace),
+        new_models=tuple(workspace.execute(reasons).scalars()),
+        skills={state.value: number for state, number in skills.counts(workspace).items() if number},
+        model_calls=today.calls,
+        model_cost_usd=today.cost_usd,
+        model_failure=f"{latest.status}: {latest.detail}" if latest is not None and failed else "",
+    )
+
+
 def _new_models(connection: sqlite3.Connection, workspace_id: str) -> tuple[str, ...]:
     if not _is_there(connection, "holdouts"):
         return ()
@@ -84,10 +128,11 @@ def _model_calls(connection: sqlite3.Connection, workspace_id: str) -> tuple[int
         "ORDER BY at DESC LIMIT 1",
         (workspace_id,),
     ).fetchone()
-    failed = latest is not None and latest[0] in ("failed", "timeout")
+    failed = latest is not None and latest[0] in _FAILED
     return int(calls), float(cost), f"{latest[0]}: {latest[1]}" if failed else ""
 
 
+_FAILED = ("failed", "timeout")
 _COUNTS = {
     "sessions": ("sessions", "SELECT count(*) FROM sessions WHERE workspace_id = ?"),
     "events": ("events", "SELECT count(*) FROM events WHERE workspace_id = ?"),
