@@ -28,7 +28,7 @@ import sqlalchemy as sa
 from benchmarks.command import Figures, table
 from hivemind.domain.events import Event, EventKind, SessionFacts
 from hivemind.errors import HivemindError
-from hivemind.store import schema, sessions
+from hivemind.store import schema, search, sessions
 from hivemind.store.database import Database, open_url
 
 ROUNDS = 3
@@ -74,6 +74,14 @@ def _through_the_store(
             sessions.append(workspace, facts, events=batch)
 
 
+def _without_search(
+    database: Database, workspace_id: str, session_id: str, made: list[list[sessions.RedactedEvent]]
+) -> None:
+    # What the index costs is told apart; this process measures nothing else.
+    search.index_events = lambda *_: None
+    _through_the_store(database, workspace_id, session_id, made)
+
+
 def _by_copy_alone(
     database: Database, workspace_id: str, session_id: str, made: list[list[sessions.RedactedEvent]]
 ) -> None:
@@ -113,6 +121,7 @@ def _by_copy_alone(
 
 WAYS: dict[str, Callable[[Database, str, str, list[list[sessions.RedactedEvent]]], None]] = {
     "store": _through_the_store,
+    "store_without_search": _without_search,
     "raw_copy": _by_copy_alone,
 }
 
@@ -194,7 +203,7 @@ def measure(url: str, *, clients: int, events: int, mean_bytes: int, processes: 
                 run = Run(
                     url=url,
                     way=way,
-                    name=f"r{n}",
+                    name=f"{way}-{n}",
                     workspace_id=workspace_id,
                     clients=clients,
                     events=events,
@@ -217,7 +226,7 @@ def measure(url: str, *, clients: int, events: int, mean_bytes: int, processes: 
     finally:
         _clean(database, workspace_id)
         database.close()
-    expected = clients * events * ROUNDS
+    expected = clients * events * ROUNDS * (len(WAYS) - 1)
     return {
         "server": f"PostgreSQL {server}, fsync {fsync}",
         "clients": clients,
@@ -230,6 +239,7 @@ def measure(url: str, *, clients: int, events: int, mean_bytes: int, processes: 
         "store_events_per_s": statistics.median(found["store"]),
         "raw_copy_events_per_s": statistics.median(found["raw_copy"]),
         "store_of_raw_copy": statistics.median(found["store"]) / statistics.median(found["raw_copy"]),
+        "store_without_search_events_per_s": statistics.median(found["store_without_search"]),
         "store_rounds": ", ".join(f"{rate:.0f}" for rate in found["store"]),
         "raw_copy_rounds": ", ".join(f"{rate:.0f}" for rate in found["raw_copy"]),
         "events_mb": sizes["events"] / 1e6,
