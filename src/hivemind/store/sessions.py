@@ -78,11 +78,7 @@ def append(
         if not fresh or workspace.seam.attempt(workspace.connection, work):
             break
     else:
-        raise ContendedError(
-            "transcript-contended",
-            f"the events of session {facts.session_id!r} are being stored by others",
-            hint="nothing is lost: append them again",
-        )
+        raise _contended(f"the events of session {facts.session_id!r} are being stored by another process")
     _raise_usage(workspace, {key: e for key, e in keyed.items() if e.event.usage and key in known})
     if fresh:
         _count(workspace, facts.session_id, fresh=list(fresh.values()))
@@ -372,15 +368,16 @@ def put_position(workspace: Workspace, new: Position, *, was: Position | None) -
         is_ours = bulk.put_new(workspace, schema.transcripts, values)
     else:
         t = schema.transcripts
-        here = sa.and_(t.c.workspace_id == workspace.workspace_id, t.c.path == new.path)
+        here = (t.c.workspace_id == workspace.workspace_id, t.c.path == new.path)
         place = (t.c.offset_bytes == was.offset_bytes, t.c.read_hash == was.read_hash, t.c.lines == was.lines)
-        is_ours = workspace.execute(t.update().where(here, *place).values(**values)).rowcount == 1
+        is_ours = workspace.execute(t.update().where(*here, *place).values(**values)).rowcount == 1
     if not is_ours:
-        raise ContendedError(
-            "transcript-contended",
-            f"{new.path} was read by another process at the same time",
-            hint="nothing is lost: the next read goes on from where the other stopped",
-        )
+        raise _contended(f"{new.path} was read by another process at the same time")
+
+
+def _contended(message: str) -> ContendedError:
+    hint = "nothing is lost: the next read goes on from where the other stopped"
+    return ContendedError("transcript-contended", message, hint=hint)
 
 
 def session(workspace: Workspace, session_id: str) -> Any:
@@ -460,12 +457,8 @@ def latest_prompt(workspace: Workspace, session_id: str) -> str:
 def totals(workspace: Workspace) -> dict[str, int]:
     """Count sessions, events, transcripts and redactions of the workspace."""
     counts = {}
-    for name, table in (
-        ("sessions", schema.sessions),
-        ("events", schema.events),
-        ("transcripts", schema.transcripts),
-    ):
-        counts[name] = workspace.execute(
+    for table in (schema.sessions, schema.events, schema.transcripts):
+        counts[table.name] = workspace.execute(
             sa.select(sa.func.count())
             .select_from(table)
             .where(table.c.workspace_id == workspace.workspace_id)
