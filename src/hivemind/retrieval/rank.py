@@ -15,7 +15,7 @@ from hivemind.retrieval import word_frequencies
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
 #: Of n skills of every project, one is shown from a score of this plus the logarithm of n.
 SHARED_THRESHOLD = 2.0
@@ -49,7 +49,7 @@ _WORD = re.compile(r"[^\W_]+")
 #: Scripts without spaces or with endings that no stemmer here removes: their words are searched by beginning.
 _UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _NOISE = re.compile(r"\d+|(?=[0-9a-f]*\d)[0-9a-f]{7,}|.{41,}")
-_STOP_WORDS = frozenset(
+STOP_WORDS = frozenset(
     """
     a about above after again against ah all alright also am an and any anyone anything anyway are aren
     as at awesome back be because been before being below between both but by bye can cannot continue
@@ -131,7 +131,7 @@ def prompt_words(prompt: str) -> list[str]:
     words = [
         word
         for word in dict.fromkeys(found.lower() for found in _WORD.findall(prompt))
-        if word not in _STOP_WORDS and not _NOISE.fullmatch(word) and (len(word) > 1 or not word.isascii())
+        if word not in STOP_WORDS and not _NOISE.fullmatch(word) and (len(word) > 1 or not word.isascii())
     ]
     if len(words) > MAX_WORDS:
         words = words[: MAX_WORDS * 3 // 4] + words[-MAX_WORDS // 4 :]
@@ -148,7 +148,8 @@ def rank(
     thresholds = _thresholds(connection, workspace_id, project_id)
     words = prompt_words(prompt) if thresholds else []
     ignored = _project_words(connection, workspace_id, project_id)
-    weights = _weights([word for word in words if word not in ignored])
+    words = [word for word in words if word not in ignored]
+    weights = word_weights(words, word_frequencies.load() if words else {})
     total = sum(weights.values())
     if not total:
         return []
@@ -165,6 +166,11 @@ def rank(
     return found[:limit]
 
 
+def project_threshold(count: int) -> float:
+    """Give the score from which one of so many skills of a project is shown."""
+    return PROJECT_THRESHOLD + math.log(max(1.0, count / FREE_PROJECT_SKILLS))
+
+
 def _thresholds(connection: "sqlite3.Connection", workspace_id: str, project_id: str) -> dict[bool, float]:
     """Give the threshold for the skills of the project (True) and of every project (False), if any."""
     counts = connection.execute(
@@ -174,9 +180,7 @@ def _thresholds(connection: "sqlite3.Connection", workspace_id: str, project_id:
     )
     return {
         bool(own): (
-            PROJECT_THRESHOLD + math.log(max(1.0, count / FREE_PROJECT_SKILLS))
-            if own
-            else max(SHARED_LEAST, SHARED_THRESHOLD + math.log(count))
+            project_threshold(count) if own else max(SHARED_LEAST, SHARED_THRESHOLD + math.log(count))
         )
         for own, count in counts
     }
@@ -190,8 +194,8 @@ def _project_words(connection: "sqlite3.Connection", workspace_id: str, project_
     return set(_WORD.findall(row[0].lower())) if row else set()
 
 
-def _weights(words: list[str]) -> dict[str, float]:
-    skills = word_frequencies.load() if words else {}
+def word_weights(words: "Sequence[str]", skills: "Mapping[str, int]") -> dict[str, float]:
+    """Weigh words by their rarity among the world's skills."""
     documents, unlisted = word_frequencies.DOCUMENTS, word_frequencies.UNLISTED
     return {
         word: max(_LEAST_WEIGHT, math.log((documents + 1) / (skills.get(word, unlisted) + 0.5)))
