@@ -127,7 +127,7 @@ def cases(data: Path, made: dict[str, Array] | None) -> list[Case]:
 
     def see(prompt: str, kind: str, number: int) -> Look | None:
         vector = made[kind][number].astype(np.float32) if made else None
-        return look([part], query(prompt), vector=vector)
+        return look([part], query(prompt), vector=None if vector is None else lambda: vector)
 
     found = []
     for number, row in enumerate(records(data / QUERIES)):

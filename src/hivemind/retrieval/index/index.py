@@ -8,6 +8,7 @@ import threading
 import time
 import uuid
 from collections.abc import Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Protocol, TypeAlias
@@ -61,6 +62,8 @@ class Index:
         self._stamp: library.Stamp | None = None
         self._where: dict[str, tuple[int, str, str, int]] = {}  #: version, project, part and place of a skill
         self._embed: Embed | None = None
+        #: A prompt's meaning is read while its words are searched.
+        self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="hivemind-embed")
         self._model = ""
         self._saved: dict[str, dict[str, int]] = {}
 
@@ -103,7 +106,11 @@ class Index:
         asked = query(prompt)
         if not asked.numbers or not snapshot.parts:
             return []
-        vector = self._embed([_asked_text(prompt)])[0] if self._embed and snapshot.whole else None
+        vector = None
+        if self._embed is not None and snapshot.whole:
+            vector = self._threads.submit(
+                lambda embed, text: embed([text])[0], self._embed, _asked_text(prompt)
+            ).result
         ignored = {number for word in ignored_words for number in numbers(word)}
         return search(snapshot.parts, asked, project_id=project_id, k=k, vector=vector, ignored=ignored)
 

@@ -1,6 +1,6 @@
 """Search a snapshot of the index: collect candidates by words and by meaning, then weigh them closely."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -90,7 +90,7 @@ def search(
     *,
     project_id: str | None,
     k: int,
-    vector: Array | None = None,
+    vector: Callable[[], Array] | None = None,
     ignored: Collection[int] = (),
 ) -> list[Hit]:
     """Find the best `k` skills, shared and of a project (None: of all); `ignored` are words."""
@@ -125,10 +125,13 @@ def look(
     query: Query,
     *,
     project_id: str | None = None,
-    vector: Array | None = None,
+    vector: Callable[[], Array] | None = None,
     ignored: Collection[int] = (),
 ) -> Look | None:
-    """Collect the candidates for a prompt and look at them closely; None where there is none."""
+    """Collect the candidates for a prompt and look at them closely; None where there is none.
+
+    `vector` is asked for the prompt's meaning when its words were searched: until then it may be in the making.
+    """
     skills = sum(int(part.alive.sum()) for part in parts)
     spans = [part.segment.spans(query.numbers) for part in parts]
     counts = np.sum([its[:, 1] - its[:, 0] for its in spans], axis=0)
@@ -136,15 +139,16 @@ def look(
     weights[[number in ignored for number in query.numbers]] = 0.0
     allowed = [_allowed(part, project_id) for part in parts]
     found = _by_words(parts, weights, spans=spans, counts=counts, allowed=allowed)
-    if vector is not None:
-        near = _by_meaning(parts, vector, allowed)
+    asked = vector() if vector is not None else None
+    if asked is not None:
+        near = _by_meaning(parts, asked, allowed)
         found = [np.union1d(one, other) for one, other in zip(found, near, strict=True)]
     pairs = [(part.segment, places) for part, places in zip(parts, found, strict=True) if len(places)]
     if not pairs:
         return None
     figures = features(query, weights, pairs)
-    if vector is not None:
-        figures[:, _MEANING] = _meanings(parts, found, vector)
+    if asked is not None:
+        figures[:, _MEANING] = _meanings(parts, found, asked)
     owners = [(segment, int(place)) for segment, places in pairs for place in places]
     return Look(query=query, weights=weights, figures=figures, owners=owners)
 

@@ -18,7 +18,7 @@ Integers: TypeAlias = npt.NDArray[np.int64]
 #: Skills of one segment, at most: what is built and searched at a time.
 MAX_SKILLS = 8192
 #: Of a body so many words are indexed.
-MAX_BODY_WORDS = 2000
+MAX_BODY_WORDS = 800
 NAME_WORDS, HEAD_WORDS = 32, 400
 #: Saturation and length of BM25. Mean lengths are those of public skills, not of this library: so what a word
 #: adds to a skill does not change as others come and go.
