@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "skills": ("skills", "skills", "List, show, edit and decide on skills."),
     "review": ("review", "review", "Decide on the skills that wait for you, one after the other."),
     "search": ("search", "search", "Search sessions and skills."),
+    "explain": ("explain", "explain", "Show which skills a prompt would be given, and why."),
     "sessions": ("sessions", "sessions", "List, show and delete stored sessions."),
     "outcome": ("outcome", "outcome", "Say how a session's work turned out."),
     "redact": ("redact", "redact", "Print a file without its secrets."),

@@ -147,7 +147,7 @@ def rank(
     """
     thresholds = _thresholds(connection, workspace_id, project_id)
     words = prompt_words(prompt) if thresholds else []
-    ignored = _project_words(connection, workspace_id, project_id)
+    ignored = project_words(connection, workspace_id, project_id)
     words = [word for word in words if word not in ignored]
     weights = word_weights(words, word_frequencies.load() if words else {})
     total = sum(weights.values())
@@ -186,7 +186,7 @@ def _thresholds(connection: "sqlite3.Connection", workspace_id: str, project_id:
     }
 
 
-def _project_words(connection: "sqlite3.Connection", workspace_id: str, project_id: str) -> set[str]:
+def project_words(connection: "sqlite3.Connection", workspace_id: str, project_id: str) -> set[str]:
     """Give the words of the project's name: within it they tell nothing, and its skills are full of them."""
     row = connection.execute(
         "SELECT name FROM projects WHERE workspace_id = ? AND project_id = ?", (workspace_id, project_id)

@@ -31,8 +31,10 @@ from hivemind.domain.skills import LIVE_STATES
 from hivemind.errors import HivemindError
 from hivemind.library import document
 from hivemind.retrieval import withholding
-from hivemind.retrieval.rank import rank
+from hivemind.retrieval.candidates import candidates
+from hivemind.retrieval.rank import Candidate, rank
 from hivemind.retrieval.render import harmless
+from hivemind.server import worker_socket
 from hivemind.server.caller import Caller, Surroundings
 from hivemind.store import episodes, offers, sessions
 from hivemind.store import skills as stored
@@ -117,13 +119,7 @@ class Library:
     def skills_search(self, query: Query, limit: Limit = 5, *, caller: Caller = NOBODY) -> SkillsFound:
         """Search the skills that this project's earlier sessions taught, the best first."""
         with self._workspace() as workspace:
-            found = rank(
-                _driver(workspace),
-                workspace_id=self.workspace_id,
-                project_id=self._project_id(),
-                prompt=query,
-                limit=limit,
-            )
+            found = self._ranked(workspace, query, limit=limit)
             live = bool(found) or bool(self._live(workspace))
             arms = self._arms(workspace, caller, [one.skill_id for one in found])
             found = [one for one in found if arms[one.skill_id][0] == Arm.GIVEN]
@@ -142,6 +138,29 @@ class Library:
             else "No skill has a telling word of the query."
             if live
             else self._nothing("skill"),
+        )
+
+    def _ranked(self, workspace: Workspace, query: str, *, limit: int) -> list[Candidate]:
+        """Rank the skills by the worker's index; where no worker answers, by the database alone."""
+        project_id = self._project_id()
+        answer = worker_socket.ask(
+            self.database_path.parent,
+            {
+                "op": "rank",
+                "workspace": self.workspace_id,
+                "project": project_id,
+                "prompt": query,
+                "limit": limit,
+            },
+        )
+        if found := _found(answer):
+            return candidates(_driver(workspace), self.workspace_id, found)[:limit]
+        return rank(
+            _driver(workspace),
+            workspace_id=self.workspace_id,
+            project_id=project_id,
+            prompt=query,
+            limit=limit,
         )
 
     def skills_load(self, name: Name, *, caller: Caller = NOBODY) -> str:
@@ -316,6 +335,14 @@ def _told() -> Iterator[None]:
         raise ToolError(f"{error.message}. {error.hint}".strip()) from error
     except (sa.exc.DatabaseError, sqlite3.Error) as error:
         raise ToolError(f"the database cannot be read: {error}. Run `hivemind doctor`.") from error
+
+
+def _found(answer: Mapping[str, Any] | None) -> list[tuple[str, int, float, float]]:
+    """Read what the worker ranked: id, version, score and threshold of each."""
+    rows = (answer or {}).get("ranked") or ()
+    with suppress(TypeError, ValueError):
+        return [(str(one), int(version), float(score), float(least)) for one, version, score, least in rows]
+    return []
 
 
 def _driver(workspace: Workspace) -> sqlite3.Connection:

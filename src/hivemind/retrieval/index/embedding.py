@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from hivemind.errors import HivemindError
 from hivemind.retrieval.index.wordpiece import VOCABULARY, WordPieces
 
 Array: TypeAlias = npt.NDArray[np.float32]
@@ -32,12 +33,15 @@ MAX_PIECES = 112
 _MAX_CHARS = 2_000
 
 
-class WrongModelError(Exception):
-    """Say that the model, or its vocabulary, is not the one that Hivemind was built with."""
+#: Why there is no meaning, and what to do about it.
+MISSING = "the extra `embeddings` is not installed"
+HOW_TO = "pip install 'hivemind-skills[embeddings]' finds skills that say it in other words."
 
 
 class Embedder:
     """Hold the loaded model; may be used from several threads."""
+
+    name = MODEL
 
     def __init__(self, model: Path, vocabulary: bytes, *, threads: int = 1) -> None:
         runtime = importlib.import_module("onnxruntime")
@@ -69,7 +73,10 @@ class Embedder:
 
 
 def load(*, threads: int = 1) -> Embedder | None:
-    """Load the model, or give nothing where the extra is not installed; raises WrongModelError."""
+    """Load the model, or give nothing where the extra is not installed.
+
+    Raises HivemindError where it is not the model that the weights were fitted with.
+    """
     try:
         importlib.import_module("onnxruntime")
         path = Path(importlib.import_module(PACKAGE).model_path())
@@ -78,5 +85,9 @@ def load(*, threads: int = 1) -> Embedder | None:
     files = {"model": path.read_bytes(), "vocabulary": VOCABULARY.read_bytes()}
     for name, content in files.items():
         if hashlib.sha256(content).hexdigest() != _HASHES[name]:
-            raise WrongModelError(name)
+            raise HivemindError(
+                "embedding-model",
+                f"the {name} of {PACKAGE} is not the one that Hivemind was built with",
+                hint=f"install the pinned one: {HOW_TO}",
+            )
     return Embedder(path, files["vocabulary"], threads=threads)

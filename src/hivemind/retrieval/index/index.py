@@ -16,6 +16,7 @@ from typing import Protocol, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from hivemind.retrieval.candidates import candidates as load
 from hivemind.retrieval.index import files, library, scoring, segment, vectors
 from hivemind.retrieval.index.searching import Hit, Part, search
 from hivemind.retrieval.index.segment import Entry, Segment
@@ -60,6 +61,7 @@ class Index:
         self._lock = threading.RLock()
         self._snapshot = _Snapshot()
         self._stamp: library.Stamp | None = None
+        self._mark: library.Mark | None = None
         self._where: dict[str, tuple[int, str, str, int]] = {}  #: version, project, part and place of a skill
         self._embed: Embed | None = None
         #: A prompt's meaning is read while its words are searched.
@@ -132,7 +134,7 @@ class Index:
                 score = max(score, least * hit.worth / learnt[hit.project_id])
             found.append((hit.skill_id, hit.version, score, least))
         found.sort(key=lambda one: -one[2])
-        return library.candidates(connection, self._workspace_id, found)
+        return load(connection, self._workspace_id, found)
 
     def _count(self, project_id: str) -> int:
         name = project_id.encode()
@@ -145,22 +147,41 @@ class Index:
         meaning = self._embed is not None and self._snapshot.whole
         return scoring.load(meaning=meaning).threshold
 
+    @property
+    def lacks_vectors(self) -> bool:
+        """Say whether some skill has no vector of the model in use."""
+        if self._embed is None:
+            return False
+        return any(bool((part.alive & ~_made(part)).any()) for part in self._snapshot.parts)
+
+    def is_behind(self, connection: sqlite3.Connection) -> bool:
+        """Say whether something was decided or written since the last refresh: a look-up, no scan."""
+        return library.mark(connection) != self._mark
+
+    def try_refresh(self, connection: sqlite3.Connection, *, at_most: int) -> bool:
+        """Follow the database unless another thread is at it, or more than so many skills changed."""
+        if not self._lock.acquire(blocking=False):
+            return False
+        try:
+            gone, new = self._differing(library.live(connection, self._workspace_id))
+            if len(gone) + len(new) > at_most:
+                return False
+            self.refresh(connection)
+        finally:
+            self._lock.release()
+        return True
+
     def refresh(self, connection: sqlite3.Connection) -> int:
         """Follow the database, and give the number of skills that came, changed or went; cheap when none did.
 
         What came is found as soon as this returns.
         """
         with self._lock:
+            self._mark = library.mark(connection)
             stamp = library.stamp(connection, self._workspace_id)
             if stamp == self._stamp:
                 return 0
-            live = library.live(connection, self._workspace_id)
-            gone = [
-                one
-                for one, (version, project, *_) in self._where.items()
-                if live.get(one) != (version, project)
-            ]
-            new = [one for one in live if self._where.get(one, (0, ""))[:2] != live[one]]
+            gone, new = self._differing(library.live(connection, self._workspace_id))
             self._drop(gone)
             for start in range(0, len(new), segment.MAX_SKILLS):
                 batch = new[start : start + segment.MAX_SKILLS]
@@ -168,6 +189,13 @@ class Index:
             self._tidy()
             self._stamp = stamp
             return len(set(gone) | set(new))
+
+    def _differing(self, live: library.Live) -> tuple[list[str], list[str]]:
+        """Give the skills that are indexed and not as they are now, and those to index."""
+        gone = [
+            one for one, (version, project, *_) in self._where.items() if live.get(one) != (version, project)
+        ]
+        return gone, [one for one in live if self._where.get(one, (0, ""))[:2] != live[one]]
 
     def embed_pending(self, connection: sqlite3.Connection, *, at_most_s: float) -> int:
         """Make lacking vectors for about so long, and give the number of skills that still lack one."""
