@@ -118,6 +118,7 @@ def _own(app: App, folder: Path) -> Iterator[Shelf]:
         files = layout.index_dir(str(app.data))
         index = Index.open(Path(files, app.workspace_id), workspace_id=app.workspace_id)
         index.refresh(connection)
+        index.weigh_evidence(connection)
         yield Shelf(index=index, connection=connection, workspace_id=app.workspace_id, project_id=project_id)
 
 
@@ -155,6 +156,7 @@ def _reading(uri: str) -> sqlite3.Connection:
 
 def _give_meaning(app: App, shelf: Shelf, *, wanted: bool, asked_for: bool) -> str:
     """Have the index search by meaning, too; where it does not, give the reason."""
+    from hivemind.retrieval import packages
     from hivemind.retrieval.index import embedding
 
     if not wanted:
@@ -162,8 +164,8 @@ def _give_meaning(app: App, shelf: Shelf, *, wanted: bool, asked_for: bool) -> s
     embed = embedding.load(threads=2)
     if embed is None:
         if asked_for:
-            raise HivemindError("embeddings-missing", embedding.MISSING, hint=embedding.HOW_TO)
-        return f"Searched by words alone: {embedding.MISSING}. {embedding.HOW_TO}"
+            raise HivemindError("embeddings-missing", packages.MISSING, hint=packages.HOW_TO)
+        return f"Searched by words alone: {packages.MISSING}. {packages.HOW_TO}"
     shelf.index.use(embed, model=embed.name)
     if shelf.index.lacks_vectors:
         _make_vectors(app, shelf)

@@ -30,6 +30,8 @@ MAX_PROMPT_CHARS = 16_000
 MAX_WORDS = 200
 #: Words of the prompt that are searched, the rarest first; what none of the skills has does not count.
 MAX_SEARCHED = 24
+#: Of a large library only the rarest words are searched without an index, until so many rows were read.
+MAX_ROWS = 20_000
 #: Each adds half of a word's weight where it matches: any column, what the skill is for, its name.
 _COLUMNS = ("", "{name description requests} : ", "{name} : ")
 _LEAST_WEIGHT = 1.0
@@ -206,16 +208,17 @@ def word_weights(words: "Sequence[str]", skills: "Mapping[str, int]") -> dict[st
 def _matched(connection: "sqlite3.Connection", weights: dict[str, float]) -> dict[int, float]:
     """Give, for each row of the index, the weight of the prompt's words that it has."""
     scored: dict[int, float] = {}
-    searched = 0
+    searched = looked_at = 0
     for word in sorted(weights, key=lambda word: -weights[word]):
         for columns in _COLUMNS:
             rows = _rows(connection, columns + _expression(word))
             if not rows:
                 break
             searched += not columns
+            looked_at += len(rows)
             for row in rows:
                 scored[row] = scored.get(row, 0.0) + weights[word] / 2
-        if searched == MAX_SEARCHED:
+        if searched == MAX_SEARCHED or looked_at > MAX_ROWS:
             break
     return scored
 
@@ -227,7 +230,9 @@ def _expression(word: str) -> str:
 
 
 def _rows(connection: "sqlite3.Connection", expression: str) -> list[int]:
-    found = connection.execute("SELECT rowid FROM skills_search WHERE skills_search MATCH ?", (expression,))
+    found = connection.execute(
+        "SELECT rowid FROM skills_search WHERE skills_search MATCH ? LIMIT ?", (expression, MAX_ROWS)
+    )
     return [row for (row,) in found]
 
 

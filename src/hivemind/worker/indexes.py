@@ -118,6 +118,7 @@ class Indexes:
             if index is None:
                 index = Index.open(self._folder / workspace_id, workspace_id=workspace_id)
             changed = index.refresh(connection)
+            index.weigh_evidence(connection)
             with self._lock:
                 self._indexes[workspace_id] = index
             if changed:

