@@ -130,8 +130,7 @@ def look(
 ) -> Look | None:
     """Collect the candidates for a prompt and look at them closely; None where there is none.
 
-    `vector` is asked for the prompt's meaning when its words were searched: until then it may be in the
-    making.
+    `vector` is asked for the prompt's meaning when its words were searched: it may be in the making.
     """
     skills = sum(int(part.alive.sum()) for part in parts)
     spans = [part.segment.spans(query.numbers) for part in parts]

@@ -6,12 +6,14 @@ number by chance about once, which harms nothing.
 
 import itertools
 import re
+import threading
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from hivemind.retrieval.index.stems import stem
+import Stemmer
+
 from hivemind.retrieval.rank import MAX_PROMPT_CHARS, MAX_WORDS, STOP_WORDS
 
 MAX_WORD_CHARS = 40
@@ -28,6 +30,17 @@ _FENCE = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
 _CODE_LINE = re.compile(
     r"[;{}]\s*$|^\s*(?:def|func|fn|import|from|const|let|var|class|return|if|for|while)\b.*[({:;=]|^[-+@]{1,3}\s*\w+\("
 )
+
+
+class _Stemmers(threading.local):
+    """Hold a stemmer for each thread, since one must not be used in two at once."""
+
+    def __init__(self) -> None:
+        # Words are kept by `_numbers`.
+        self.english = Stemmer.Stemmer("english", 0)
+
+
+_STEMMERS = _Stemmers()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +109,7 @@ def _numbers(word: str) -> tuple[int, ...]:
         return tuple(number for run in _UNSPACED.findall(word) for number in _of_run(run))
     if word in STOP_WORDS or len(word) > MAX_WORD_CHARS or (len(word) == 1 and word.isascii()):
         return ()
-    return (_number(stem(word)),)
+    return (_number(_STEMMERS.english.stemWord(word)),)
 
 
 def _of_run(run: str) -> tuple[int, ...]:
