@@ -45,7 +45,7 @@ ALLOWED = {
     "config": {"capture", "errors"},
     "store": {"domain", "errors"},
     "agents": {"domain", "errors"},
-    "retrieval": {"domain"},
+    "retrieval": {"store", "domain", "errors"},
     "demo": set(),
     "domain": {"errors"},
     "errors": set(),
