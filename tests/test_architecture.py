@@ -57,7 +57,7 @@ EVERYWHERE = {"__init__"}
 ONLY = {
     ("config", "capture"): {"hivemind.capture.layout"},  # where the data folder is
     ("capture", "retrieval"): {"hivemind.retrieval.cold"},  # the hook's answer without a worker
-    ("retrieval", "domain"): {"hivemind.domain.holdout"},  # what is withheld, also without a worker
+    ("retrieval", "domain"): {"hivemind.domain.holdout", "hivemind.domain.skills"},  # what is withheld, also without a worker
 }
 #: Modules that an agent waits for: started as a script, or imported by it.
 HOOK = (
