@@ -2,7 +2,7 @@
 
 Three searches are measured: the worker's index with an embedding model (`hit_at_1` and so on, where the
 extra `embeddings` is installed), the same by words alone (`words_…`), and the hook's own without a worker
-(`cold_…`).
+(`cold_…`). What they are compared with is SQLite's BM25 of name, description and body (`bm25_…`).
 """
 
 import gzip
@@ -13,7 +13,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -33,10 +33,15 @@ TOOLS, TOOL_QUERIES = "metatool/tools.json", "metatool/queries.jsonl.gz"
 #: Every so many of the queries for tools are asked.
 TOOL_STEP = 5
 WORKSPACE = "default"
+#: Places among which the right skill is looked for.
+HITS = (1, 3, 5)
+#: How many skills may be injected, beside what is the default.
+FEWER = 2
 #: What a prompt may cost.
 BUDGET_TOKENS = 400
 # What a client writes into a session in a person's name.
 _NOT_TYPED = ("<", "[Request", "Caveat:", "This session is being continued")
+_WORD = re.compile(r"[^\W_]+")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|_")
 
 #: Ranks the library for a prompt.
@@ -46,14 +51,17 @@ Ranked = Callable[[str], list[Candidate]]
 def measure(folder: Path) -> Figures:
     """Return every figure of retrieval over one folder of data; nothing is fitted to it."""
     labelled = list(records(folder / QUERIES))
+    positive = [query for query in labelled if query["label"] == "positive"]
     everyday = everyday_prompts(sorted(folder.glob(SESSIONS)))
     figures: dict[str, float | str] = {}
     with tempfile.TemporaryDirectory() as temporary:
         connection = _library(Path(temporary) / "skills.db", records(folder / CORPUS))
+        orders = map(_bm25(connection), (query["query"] for query in positive))
+        figures |= {f"bm25_{name}": value for name, value in _hits(orders, positive).items()}
         for prefix, ranked in _searches(connection):
             its = _Prompts(ranked)
             found = {
-                **_positives(its, [query for query in labelled if query["label"] == "positive"]),
+                **_positives(its, positive),
                 **_near_misses(its, [query for query in labelled if query["not_for"]]),
                 **_everyday(its, everyday),
                 **its.costs(),
@@ -66,7 +74,14 @@ def measure(folder: Path) -> Figures:
             for prefix, ranked in _searches(connection):
                 figures |= {f"{prefix}{name}": value for name, value in _tool_hits(ranked, asked).items()}
             connection.close()
-    return figures | {"positives": sum(query["label"] == "positive" for query in labelled)}
+    gains = {
+        f"{prefix}gain_over_bm25_at_{k}_no_leak": float(figures[f"{prefix}hit_at_{k}_no_leak"])
+        - float(figures[f"bm25_hit_at_{k}_no_leak"])
+        for prefix in ("cold_", "words_", "")
+        for k in HITS
+        if f"{prefix}hit_at_{k}_no_leak" in figures
+    }
+    return figures | gains | {"positives": len(positive)}
 
 
 def _library(path: Path, skills: Iterable[Mapping[str, str]]) -> sqlite3.Connection:
@@ -92,6 +107,23 @@ def _searches(connection: sqlite3.Connection) -> Iterator[tuple[str, Ranked]]:
         index.use(embed, model=embedding.MODEL)
         index.embed_pending(connection, at_most_s=7200)
         yield "", warm
+
+
+def _bm25(connection: sqlite3.Connection) -> Callable[[str], list[str]]:
+    """Rank as full-text search does, the name and the description twice as heavy as the body."""
+
+    def ranked(prompt: str) -> list[str]:
+        words = dict.fromkeys(word.lower() for word in _WORD.findall(prompt))
+        if not words:
+            return []
+        rows = connection.execute(
+            "SELECT skill_id FROM skills_search WHERE skills_search MATCH ?"
+            " ORDER BY bm25(skills_search, 0, 0, 0, 2, 2, 0, 1) LIMIT ?",
+            (" OR ".join(f'"{word}"' for word in words), max(HITS)),
+        )
+        return [skill_id for (skill_id,) in rows]
+
+    return ranked
 
 
 def _tools(path: Path) -> Iterator[dict[str, str]]:
@@ -192,40 +224,53 @@ class _Prompts:
         }
 
 
-def _positives(prompts: _Prompts, queries: list[dict[str, Any]]) -> dict[str, float]:
-    hits = {1: 0, 3: 0, 5: 0}
-    unleaked = {1: 0, 3: 0, 5: 0}
-    injected = right = 0
-    for query in queries:
-        ranked, chosen = prompts.ask(query["query"])
-        order = [candidate.skill_id for candidate in ranked]
-        for k in hits:
+def _hits(orders: Iterable[Sequence[str]], queries: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """Say how often a right skill is among the first, and how often where the query does not say its name."""
+    hits, unleaked = dict.fromkeys(HITS, 0), dict.fromkeys(HITS, 0)
+    for order, query in zip(orders, queries, strict=True):
+        for k in HITS:
             hit = not set(order[:k]).isdisjoint(query["gold"])
             hits[k] += hit
             unleaked[k] += hit and not query["name_leak"]
-        injected += bool(chosen)
-        right += not set(chosen).isdisjoint(query["gold"])
     total = max(1, len(queries))
     clean = max(1, sum(not query["name_leak"] for query in queries))
     return {
         **{f"hit_at_{k}": count / total for k, count in hits.items()},
         **{f"hit_at_{k}_no_leak": count / clean for k, count in unleaked.items()},
-        "positives_injected": injected / total,
-        "positives_injected_right": right / total,
     }
 
 
-def _near_misses(prompts: _Prompts, queries: list[dict[str, Any]]) -> dict[str, float]:
-    top = wrong = injected = 0
+def _positives(prompts: _Prompts, queries: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    injected = right = right_of_fewer = 0
+    orders = []
+    for query in queries:
+        ranked, chosen = prompts.ask(query["query"])
+        orders.append([candidate.skill_id for candidate in ranked])
+        injected += bool(chosen)
+        right += not set(chosen).isdisjoint(query["gold"])
+        right_of_fewer += not set(chosen[:FEWER]).isdisjoint(query["gold"])
+    total = max(1, len(queries))
+    return {
+        **_hits(orders, queries),
+        "positives_injected": injected / total,
+        "positives_injected_right": right / total,
+        f"positives_injected_right_of_{FEWER}": right_of_fewer / total,
+    }
+
+
+def _near_misses(prompts: _Prompts, queries: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    top = wrong = wrong_of_fewer = injected = 0
     for query in queries:
         ranked, chosen = prompts.ask(query["query"])
         top += not {candidate.skill_id for candidate in ranked[:5]}.isdisjoint(query["not_for"])
         wrong += not set(chosen).isdisjoint(query["not_for"])
+        wrong_of_fewer += not set(chosen[:FEWER]).isdisjoint(query["not_for"])
         injected += bool(chosen)
     total = max(1, len(queries))
     return {
         "near_miss_in_top_5": top / total,
         "near_miss_injected": wrong / total,
+        f"near_miss_injected_of_{FEWER}": wrong_of_fewer / total,
         "near_miss_anything_injected": injected / total,
     }
 

@@ -14,7 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from retrieval_library import NOW, PROJECT, shop_library, store_skill
 
-from hivemind.retrieval.index import Hit, Index, embedding
+from hivemind.retrieval.index import Hit, Index, embedding, scoring
+from hivemind.retrieval.index.features import NAMES
 from hivemind.retrieval.index.words import _numbers, numbers, query
 from hivemind.store import schema
 from hivemind.store.database import Database, open_database
@@ -276,6 +277,51 @@ def test_no_text_breaks_a_search(connection: sqlite3.Connection, text: str) -> N
     """Anything can be asked."""
     index = _index(connection)
     assert all(np.isfinite(hit.confidence) for hit in index.search(text, project_id=PROJECT))
+
+
+@pytest.mark.parametrize(
+    ("prompt", "strange"),
+    [
+        ("请帮我迁移这个数据库", True),
+        ("이력서를 검토해줘", True),
+        ("tolong bikinin laporan keuangan bulanan dong", True),
+        ("migrate the database and deploy it", False),
+        ("fix src/shop/cart_total.py, test_checkout_v2 fails on CI", False),
+        ("数据", False),
+        ("", False),
+    ],
+)
+def test_a_prompt_in_another_language_is_known(prompt: str, strange: bool) -> None:
+    """Names and paths do not make a language, nor does a single word."""
+    assert scoring.is_strange(query(prompt)) is strange
+
+
+def test_a_prompt_in_another_language_needs_more() -> None:
+    """The same figures are less sure there."""
+    for meaning in (False, True):
+        weights = scoring.load(meaning=meaning)
+        figures = np.ones((1, len(scoring.SURE_NAMES)), dtype=np.float32)
+        assert scoring.confidence(figures, weights, strange=True) < scoring.confidence(figures, weights)
+
+
+def test_being_near_counts_by_how_near_the_others_are() -> None:
+    """The nearest of all leads by nothing, and without a model nothing is near."""
+    figures = np.zeros((40, len(NAMES)), dtype=np.float32)
+    chosen, ones = np.array([0, 39]), np.ones(3, dtype=np.float32)
+    first = scoring.SURE_NAMES.index("nearest")
+
+    def nearness() -> "np.ndarray[tuple[int, ...], np.dtype[np.float32]]":
+        scores = np.arange(40, dtype=np.float32)
+        return scoring.sure_figures(figures, scores, chosen, weights=ones, told=figures[chosen])[:, first:]
+
+    assert not nearness().any()
+    figures[:, NAMES.index("meaning")] = np.linspace(0, 0.8, 40)
+    far, near = nearness()
+    assert near[0] == 0
+    assert near[2] == 0
+    assert (near[[1, 3]] > 0).all()
+    assert (far[[0, 1, 3]] < 0).all()
+    assert far[2] == pytest.approx(np.log1p(39))
 
 
 def test_stems_are_the_same_in_every_thread() -> None:

@@ -43,17 +43,30 @@ SURE_NAMES = (
     "telling",
     "telling_log",
     "telling_share",
+    "nearest",
+    "nearest_ten",
+    "nearest_rank",
+    "nearest_spread",
 )
+#: Of the nearest so many candidates by meaning it matters how far apart they are.
+NEAREST, NEAREST_TEN = 30, 10
+#: A prompt is in a strange language when this share of its words is in none of the world's skills, and it has
+#: so many: they match the few skills in that language whatever these are for, and the model reads none.
+STRANGE_SHARE, STRANGE_WORDS = 0.5, 3
 
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """Hold what figures weigh for the order and the confidence, and the least confidence to show."""
+    """Hold what figures weigh for the order and the confidence, and the least confidence to show.
+
+    `strange` is added to the confidence, as a logit, where a prompt is in a strange language.
+    """
 
     order: Array
     sure: Array
     bias: float
     threshold: float
+    strange: float = 0.0
 
 
 @cache
@@ -66,13 +79,17 @@ def load(*, meaning: bool) -> Weights:
 def parse(stored: dict[str, dict[str, float] | float]) -> Weights:
     """Read weights by the names of their figures."""
     order, sure, threshold = stored["order"], stored["sure"], stored["threshold"]
-    if not isinstance(order, dict) or not isinstance(sure, dict) or isinstance(threshold, dict):
+    strange = stored.get("strange", 0.0)
+    if not isinstance(order, dict) or not isinstance(sure, dict):
+        raise TypeError(WEIGHTS_FILE)
+    if isinstance(threshold, dict) or isinstance(strange, dict):
         raise TypeError(WEIGHTS_FILE)
     return Weights(
         np.array([order.get(name, 0.0) for name in NAMES], dtype=np.float32),
         np.array([sure.get(name, 0.0) for name in SURE_NAMES], dtype=np.float32),
         float(sure["bias"]),
         float(threshold),
+        float(strange),
     )
 
 
@@ -91,6 +108,19 @@ def world_weights(query: Query) -> Array:
     """Weigh a prompt's words as the search without an index does."""
     weights = rank.word_weights(query.words, _world())
     return np.array([weights[word] for word in query.words], dtype=np.float32)
+
+
+def is_strange(query: Query) -> bool:
+    """Say whether a prompt is in another language than nearly all of the world's skills."""
+    if len(query.words) < STRANGE_WORDS:
+        return False
+    world = _world()
+    strange = sum(
+        weight
+        for word, weight in zip(query.words, query.weights, strict=True)
+        if not word.isascii() or (word.isalpha() and word not in world)
+    )
+    return strange > STRANGE_SHARE * sum(query.weights)
 
 
 def telling(weights: Array) -> Array:
@@ -133,15 +163,29 @@ def sure_figures(
         told_weight,
         np.log1p(told_weight),
         telling_share,
+        *_nearness(figures[:, NAMES.index("meaning")], chosen),
     ]
     return np.concatenate([rows, np.stack(columns, axis=1).astype(np.float32)], axis=1)
 
 
-def confidence(sure: Array, weights: Weights) -> Array:
-    """Give the probability that each candidate is right."""
-    return np.asarray(
-        1 / (1 + np.exp(-np.clip(sure @ weights.sure + weights.bias, -30, 30))), dtype=np.float32
-    )
+def _nearness(meaning: Array, chosen: npt.NDArray[np.int64]) -> list[Array]:
+    """Compare the chosen with the nearest of all candidates: to be near is nothing where many are as near."""
+    if not meaning.any():
+        return [np.zeros(len(chosen), dtype=np.float32)] * 4
+    nearest = np.sort(meaning)[::-1][:NEAREST]
+    its = meaning[chosen]
+    return [
+        its - nearest[0],
+        its - nearest[:NEAREST_TEN].mean(),
+        np.log1p((meaning > its[:, None]).sum(axis=1)),
+        (its - nearest.mean()) / (nearest.std() + 0.02),
+    ]
+
+
+def confidence(sure: Array, weights: Weights, *, strange: bool = False) -> Array:
+    """Give the probability that each candidate is right, lowered for a prompt in a strange language."""
+    logit = sure @ weights.sure + weights.bias + (weights.strange if strange else 0.0)
+    return np.asarray(1 / (1 + np.exp(-np.clip(logit, -30, 30))), dtype=np.float32)
 
 
 @cache

@@ -101,7 +101,7 @@ def search(
     scores = seen.figures @ fitted.order
     best = np.argsort(-scores, kind="stable")[:k]
     sure = scoring.sure_figures(seen.figures, scores, best, weights=seen.weights, told=seen.told(best))
-    confidence = scoring.confidence(sure, fitted)
+    confidence = scoring.confidence(sure, fitted, strange=scoring.is_strange(query))
     learnt = np.flatnonzero(
         [bytes(seen.owners[row][0].project_ids[seen.owners[row][1]]) != b"" for row in best]
     )
