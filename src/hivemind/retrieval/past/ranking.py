@@ -1,0 +1,98 @@
+"""Order episodes by what speaks for them: their words, and where there are vectors, their meaning.
+
+Measured by benchmarks/past.py; the figures are in docs/search.md.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from hivemind.retrieval.past import lexical
+from hivemind.retrieval.past import words as reading
+from hivemind.retrieval.past.lexical import Found, Key, Looked, Scope
+from hivemind.retrieval.past.words import Question
+from hivemind.store import past
+from hivemind.store.database import Workspace
+from hivemind.store.past import Filter, Work
+
+#: What the best event and the share of the question's weight that the request has are worth, without vectors.
+BEST, REQUEST = 1.5, 0.5
+#: With vectors: the same, the nearer of request and closing message, and the request's nearness once more.
+REQUEST_BESIDE_MEANING, NEARER, REQUEST_NEARNESS = 0.2, 0.7, 0.2
+#: Episodes that are candidates by their meaning alone, and how near they must be: some are always nearest.
+BY_MEANING, LEAST_NEARNESS = 30, 0.3
+
+#: How near an episode's request and its closing message are to the question.
+Nearness = Mapping[str, tuple[float, float]]
+#: Gives the nearness of the episodes of these ids, as far as they have vectors.
+Near = Callable[[str, Collection[str]], Nearness]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ranked:
+    """Hold a candidate: `score` orders the candidates of one question."""
+
+    work: Work
+    score: float
+    found: Found | None  #: its events with words of the question
+
+
+def rank(
+    workspace: Workspace, text: str, *, chosen: Filter, limit: int, near: Near | None = None
+) -> tuple[list[Ranked], Looked]:
+    """Give the best episodes that a filter allows, the best first, and what was looked up."""
+    question = reading.read(text)
+    scope = Scope(past.work(workspace, chosen))
+    looked = lexical.look(workspace, question, scope)
+    nearness: Nearness = {}
+    if near is not None and question.words and scope.allowed:
+        nearness = near(text, [one.episode_id for one in scope.allowed if one.episode_id])
+    candidates = _candidates(scope, looked, nearness, question)
+    rows = [
+        Ranked(work=work, score=score, found=looked.found.get((work.session_id, work.number)))
+        for work, score in zip(candidates, _scores(candidates, looked, nearness, question), strict=True)
+        if score > 0
+    ]
+    rows.sort(key=lambda one: (-one.score, one.work.session_id, one.work.number))
+    return rows[:limit], looked
+
+
+def _candidates(scope: Scope, looked: Looked, nearness: Nearness, question: Question) -> list[Work]:
+    chosen: dict[Key, Work] = {key: found.work for key, found in looked.found.items()}
+    near_enough = [one for one, cosines in nearness.items() if max(cosines) >= LEAST_NEARNESS]
+    nearest = set(sorted(near_enough, key=lambda one: -max(nearness[one]))[:BY_MEANING])
+    unspaced = question.unspaced
+    for work in scope.allowed:
+        if work.episode_id in nearest or any(pair in work.request for pair in unspaced):
+            chosen.setdefault((work.session_id, work.number), work)
+    return list(chosen.values())
+
+
+def _scores(
+    candidates: Sequence[Work], looked: Looked, nearness: Nearness, question: Question
+) -> list[float]:
+    weights = [(reading.term(word), weight) for word, weight in looked.weights.items()]
+    total = max(sum(looked.weights.values()), 1e-6)
+    known = [nearness[one.episode_id] for one in candidates if one.episode_id in nearness]
+    # What has no vector yet is taken to be as near as the others.
+    usual = tuple(sum(column) / len(known) for column in zip(*known, strict=True)) if known else (0.0, 0.0)
+    scores = []
+    for one in candidates:
+        found = looked.found.get((one.session_id, one.number))
+        words = set(reading.words_of(one.request))
+        share = sum(weight for term, weight in weights if _has(words, term)) / total
+        if question.unspaced:
+            share = max(
+                share, sum(pair in one.request for pair in question.unspaced) / len(question.unspaced)
+            )
+        best = BEST * (found.best if found is not None else 0.0)
+        if known:
+            request, closing = nearness.get(one.episode_id, usual)
+            meaning = NEARER * max(0.0, request, closing) + REQUEST_NEARNESS * max(0.0, request)
+            scores.append(best + REQUEST_BESIDE_MEANING * share + meaning)
+        else:
+            scores.append(best + REQUEST * share)
+    return scores
+
+
+def _has(words: Collection[str], term: past.Term) -> bool:
+    return any(word.startswith(term.text) for word in words) if term.is_prefix else term.text in words
