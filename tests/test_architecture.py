@@ -45,7 +45,7 @@ ALLOWED = {
     "config": {"capture", "errors"},
     "store": {"domain", "errors"},
     "agents": {"domain", "errors"},
-    "retrieval": {"domain"},
+    "retrieval": {"store", "domain", "errors"},
     "demo": set(),
     "domain": {"errors"},
     "errors": set(),
@@ -57,7 +57,12 @@ EVERYWHERE = {"__init__"}
 ONLY = {
     ("config", "capture"): {"hivemind.capture.layout"},  # where the data folder is
     ("capture", "retrieval"): {"hivemind.retrieval.cold"},  # the hook's answer without a worker
-    ("retrieval", "domain"): {"hivemind.domain.holdout"},  # what is withheld, also without a worker
+    # What is withheld, also without a worker; and what past work is made of.
+    ("retrieval", "domain"): {
+        "hivemind.domain.holdout",
+        "hivemind.domain.events",
+        "hivemind.domain.outcomes",
+    },
 }
 #: Modules that an agent waits for: started as a script, or imported by it.
 HOOK = (

@@ -25,7 +25,7 @@ _MAX_TEXT_CHARS = 20_000
 
 NOTHING_STORED = "No session is stored yet in the workspace {workspace!r}."
 NOTHING_ALLOWED = "No stored work is of the project, agent, time and outcome that were asked for."
-NO_WORD = "No event has a telling word of the query{where}."
+NO_WORD = "No event has a word of the query{where}."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
