@@ -25,7 +25,8 @@ from hivemind.store.past import Filter, Work
 from hivemind.store.sessions import indexed_text
 
 WORKSPACE = "default"
-KINDS = ("dropped", "halved", "closing", "error")
+#: Questions in other words by the id of the episode that is right, written by hand.
+PARAPHRASES = Path(__file__).with_name("past_paraphrases.json")
 MAX_ASKED_WORDS = 25
 #: A request of fewer words cannot be halved.
 LEAST_WORDS = 12
@@ -46,7 +47,6 @@ class Asked:
     text: str
     right: frozenset[Key]
     project_id: str
-    fixed_by: str = ""  #: the call that the answer should show
 
 
 def build(data: Path, work: Path) -> dict[str, Path]:
@@ -54,7 +54,7 @@ def build(data: Path, work: Path) -> dict[str, Path]:
     path = work / "all" / "hivemind.db"
     if not path.exists():
         _store(data, path, work / "transcripts")
-    found = {"dropped": path, "error": path}
+    found = {"whole": path}
     for kind, hide in (("halved", _hide_halves), ("closing", _hide_closings)):
         copy = work / kind / "hivemind.db"
         found[kind] = copy
@@ -77,9 +77,7 @@ def _store(data: Path, path: Path, transcripts: Path) -> None:
     redactor = Redactor()
     for agent in map(by_name, FORMATS.values()):
         for one in agent.transcripts(transcripts / agent.name):
-            ingest.ingest(
-                database, one, agent=agent, workspace_id=WORKSPACE, redactor=redactor, final=True
-            )
+            ingest.ingest(database, one, agent=agent, workspace_id=WORKSPACE, redactor=redactor, final=True)
     grade_new(database, WORKSPACE)
     database.close()
     # Everything into the one file that is copied.
@@ -92,6 +90,7 @@ def questions(path: Path) -> list[Asked]:
     draw = random.Random(0)
     database = open_database(path)
     found = []
+    paraphrases = json.loads(PARAPHRASES.read_text("utf-8"))
     with database.read(WORKSPACE) as workspace:
         works = [one for one in past.work(workspace, Filter()) if one.number]
         same = _same(works)
@@ -102,19 +101,21 @@ def questions(path: Path) -> list[Asked]:
             if len(words) >= LEAST_WORDS:
                 kept = [word for word in words[: 2 * MAX_ASKED_WORDS] if draw.random() < 0.5]
                 found.append(_asked("dropped", " ".join(kept), right, one))
-                found.append(_asked("halved", " ".join(_halves(request)[0].split()[:MAX_ASKED_WORDS]), right, one))
+                half = " ".join(_halves(request)[0].split()[:MAX_ASKED_WORDS])
+                found.append(_asked("halved", half, right, one))
             last = past.closing(workspace, one)
             if last is not None and len(last.text.split()) >= LEAST_WORDS:
                 said = re.sub(r"[#*`|_]+", " ", last.text)
                 found.append(_asked("closing", " ".join(said.split()[:MAX_ASKED_WORDS]), right, one))
-            for text, fixed_by in _errors(workspace, one, draw):
-                found.append(_asked("error", text, right, one, fixed_by=fixed_by))
+            found += [_asked("error", text, right, one) for text in _errors(workspace, one, draw)]
+            if one.episode_id in paraphrases:
+                found.append(_asked("paraphrased", paraphrases[one.episode_id], right, one))
     database.close()
     return found
 
 
-def _asked(kind: str, text: str, right: frozenset[Key], one: Work, *, fixed_by: str = "") -> Asked:
-    return Asked(kind=kind, text=text, right=right, project_id=one.project_id, fixed_by=fixed_by)
+def _asked(kind: str, text: str, right: frozenset[Key], one: Work) -> Asked:
+    return Asked(kind=kind, text=text, right=right, project_id=one.project_id)
 
 
 def _said(one: Work) -> str:
@@ -140,9 +141,9 @@ def _halves(text: str) -> tuple[str, str]:
     return " ".join(words[:half]), " ".join(words[half:])
 
 
-def _errors(workspace: Workspace, one: Work, draw: random.Random) -> list[tuple[str, str]]:
-    """Give words of errors that a later run of the same command no longer shows, and that run's event."""
-    found: list[tuple[str, str]] = []
+def _errors(workspace: Workspace, one: Work, draw: random.Random) -> list[str]:
+    """Give words of errors that a later run of the same command no longer shows."""
+    found: list[str] = []
     rows = past.between(workspace, one.session_id, first_seq=one.first_seq, last_seq=one.last_seq)
     calls = {row.tool_call_id: row for row in rows if row.kind == "tool_call" and row.tool_call_id}
     failed: dict[str, Any] = {}
@@ -157,7 +158,7 @@ def _errors(workspace: Workspace, one: Work, draw: random.Random) -> list[tuple[
             words = _VARIABLE.sub(" ", " ".join(lines[:4])).split()
             kept = [word for word in words[: 2 * MAX_ASKED_WORDS] if draw.random() < 0.6]
             if len(kept) >= 4:
-                found.append((" ".join(kept), call.event_id))
+                found.append(" ".join(kept))
     return found[:ERRORS_A_SESSION]
 
 
@@ -188,6 +189,7 @@ def _hide_closings(workspace: Workspace) -> None:
 def _replace(workspace: Workspace, event: Any, text: str) -> None:
     search.forget_events(workspace, [(event.event_id, indexed_text(event.text, None))])
     workspace.connection.exec_driver_sql(
-        "UPDATE events SET text = ? WHERE workspace_id = ? AND event_id = ?", (text, WORKSPACE, event.event_id)
+        "UPDATE events SET text = ? WHERE workspace_id = ? AND event_id = ?",
+        (text, WORKSPACE, event.event_id),
     )
     search.index_events(workspace, [(event.event_id, text)])

@@ -14,10 +14,6 @@ from hivemind.store import past
 from hivemind.store.database import Workspace
 from hivemind.store.past import Filter, Work
 
-#: What the best event and the share of the question's weight that the request has are worth, without vectors.
-BEST, REQUEST = 1.5, 0.5
-#: With vectors: the same, the nearer of request and closing message, and the request's nearness once more.
-REQUEST_BESIDE_MEANING, NEARER, REQUEST_NEARNESS = 0.2, 0.7, 0.2
 #: Episodes that are candidates by their meaning alone, and how near they must be: some are always nearest.
 BY_MEANING, LEAST_NEARNESS = 30, 0.3
 
@@ -28,11 +24,42 @@ Near = Callable[[str, Collection[str]], Nearness]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """Hold what speaks for an episode."""
+
+    best: float  #: its best event, as a share of what the question's words could be worth
+    asked: float  #: the share of the question's weight that the request has
+    request: float = 0.0  #: how near the request is
+    closing: float = 0.0  #: how near the closing message is
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weights:
+    """Hold what figures are worth."""
+
+    best: float
+    asked: float
+    nearer: float = 0.0  #: the nearer of request and closing message
+    request: float = 0.0  #: the request's nearness once more
+
+    def score(self, its: Figures) -> float:
+        """Add the figures up."""
+        nearer = self.nearer * max(0.0, its.request, its.closing)
+        return self.best * its.best + self.asked * its.asked + nearer + self.request * max(0.0, its.request)
+
+
+WORDS = Weights(best=1.5, asked=0.5)
+#: Words that the request has are near in meaning, too: beside it they count less.
+WORDS_AND_MEANING = Weights(best=1.5, asked=0.2, nearer=0.7, request=0.2)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ranked:
     """Hold a candidate: `score` orders the candidates of one question."""
 
     work: Work
     score: float
+    figures: Figures
     found: Found | None  #: its events with words of the question
 
 
@@ -46,11 +73,12 @@ def rank(
     nearness: Nearness = {}
     if near is not None and question.words and scope.allowed:
         nearness = near(text, [one.episode_id for one in scope.allowed if one.episode_id])
+    weights = WORDS_AND_MEANING if nearness else WORDS
     candidates = _candidates(scope, looked, nearness, question)
     rows = [
-        Ranked(work=work, score=score, found=looked.found.get((work.session_id, work.number)))
-        for work, score in zip(candidates, _scores(candidates, looked, nearness, question), strict=True)
-        if score > 0
+        Ranked(work=work, score=score, figures=its, found=looked.found.get((work.session_id, work.number)))
+        for work, its in zip(candidates, _figures(candidates, looked, nearness, question), strict=True)
+        if (score := weights.score(its)) > 0
     ]
     rows.sort(key=lambda one: (-one.score, one.work.session_id, one.work.number))
     return rows[:limit], looked
@@ -67,31 +95,33 @@ def _candidates(scope: Scope, looked: Looked, nearness: Nearness, question: Ques
     return list(chosen.values())
 
 
-def _scores(
+def _figures(
     candidates: Sequence[Work], looked: Looked, nearness: Nearness, question: Question
-) -> list[float]:
-    weights = [(reading.term(word), weight) for word, weight in looked.weights.items()]
-    total = max(sum(looked.weights.values()), 1e-6)
+) -> list[Figures]:
     known = [nearness[one.episode_id] for one in candidates if one.episode_id in nearness]
     # What has no vector yet is taken to be as near as the others.
     usual = tuple(sum(column) / len(known) for column in zip(*known, strict=True)) if known else (0.0, 0.0)
-    scores = []
+    figures = []
     for one in candidates:
         found = looked.found.get((one.session_id, one.number))
-        words = set(reading.words_of(one.request))
-        share = sum(weight for term, weight in weights if _has(words, term)) / total
-        if question.unspaced:
-            share = max(
-                share, sum(pair in one.request for pair in question.unspaced) / len(question.unspaced)
+        request, closing = nearness.get(one.episode_id, usual)
+        figures.append(
+            Figures(
+                best=found.best if found is not None else 0.0,
+                asked=_asked(one.request, looked, question),
+                request=request,
+                closing=closing,
             )
-        best = BEST * (found.best if found is not None else 0.0)
-        if known:
-            request, closing = nearness.get(one.episode_id, usual)
-            meaning = NEARER * max(0.0, request, closing) + REQUEST_NEARNESS * max(0.0, request)
-            scores.append(best + REQUEST_BESIDE_MEANING * share + meaning)
-        else:
-            scores.append(best + REQUEST * share)
-    return scores
+        )
+    return figures
+
+
+def _asked(request: str, looked: Looked, question: Question) -> float:
+    words = set(reading.words_of(request))
+    had = sum(weight for word, weight in looked.weights.items() if _has(words, reading.term(word)))
+    share = had / max(sum(looked.weights.values()), 1e-6)
+    pairs = question.unspaced
+    return max(share, sum(pair in request for pair in pairs) / len(pairs)) if pairs else share
 
 
 def _has(words: Collection[str], term: past.Term) -> bool:
