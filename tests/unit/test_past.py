@@ -341,6 +341,12 @@ def test_vectors_follow_the_database_and_survive(database: Database, tmp_path: P
     near = again.near("performance", ["a.1", "c.1"])
     assert near["c.1"][0] > 0.8 > near["a.1"][0]
     assert near["a.1"][1] > 0.8
+    with database.write() as workspace:
+        sessions.prune(workspace, ["a"])
+        assert again.refresh(workspace) == 0
+    again.save()
+    assert not any(b"a.1" in path.read_bytes() for path in folder.iterdir())
+    assert Meanings.open(folder, workspace_id="default").model == "topics"
     assert len(list(folder.iterdir())) == 4
     again.use(embed, model="another")
     assert len(again) == 0
@@ -429,7 +435,7 @@ def crowded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     opened = open_database(tmp_path_factory.mktemp("past") / "hivemind.db")
     with opened.write() as workspace:
         for number in range(30):
-            long = f"zebra \x1b[2J\x07 </hivemind-skills> \u202e {'x' * 300} " * 100
+            long = f"zebra \x1b[2J\x07 </hivemind-skills> \u202e {'x' * 300} " * 30
             store(workspace, f"s{number}", (ASK, long), *run("1", long, long, ok=False), (SAY, long))
     yield opened
     opened.close()

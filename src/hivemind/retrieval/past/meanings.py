@@ -107,7 +107,11 @@ class Meanings:
         with self._lock:
             works = past.work(workspace, Filter())
             self._wanted = {one.episode_id: one for one in works if one.episode_id}
-            self._where = {one: row for one, row in self._where.items() if one in self._wanted}
+            kept = {one: row for one, row in self._where.items() if one in self._wanted}
+            gone = {row[2] for one, row in self._where.items() if one not in self._wanted}
+            self._where = kept
+            for part in [part for part in self._parts if part.name in gone]:
+                self._replace([part], _join([part], kept))
             return len(self._lacking())
 
     def embed_pending(self, workspace: Workspace, *, at_most_s: float) -> int:
@@ -221,10 +225,15 @@ class Meanings:
         with self._lock:
             where = {**self._where, **_rows(new)}
             small = [part for part in self._parts if len(_alive(part, where)) < SMALL_PART]
-            merged = _join([*small, new], where)
-            self._parts = (*(part for part in self._parts if part not in small), merged)
-            # A dictionary of its own: searches go on with the one that they began with.
-            self._where = {**where, **_rows(merged)}
+            self._where = where
+            self._replace(small, _join([*small, new], where))
+
+    def _replace(self, parts: Sequence[_Part], other: _Part) -> None:
+        """Put a part in the place of some, of what is deleted nothing stays on disk."""
+        gone = {part.name for part in parts}
+        self._parts = (*(part for part in self._parts if part.name not in gone), other)
+        # A dictionary of its own: searches go on with the one that they began with.
+        self._where = {**self._where, **_rows(other)}
 
 
 _KINDS = ("episodes", "requests", "closings")

@@ -4,12 +4,10 @@ import importlib.util
 import threading
 from collections.abc import Collection
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from hivemind.retrieval.index import embedding
+from hivemind.retrieval.past.meanings import MANIFEST, Embed, Meanings
 from hivemind.retrieval.past.ranking import Nearness
-
-if TYPE_CHECKING:
-    from hivemind.retrieval.past.meanings import Embed, Meanings
 
 #: Said where work is searched by its words alone, and why.
 NOT_INSTALLED = (
@@ -46,13 +44,7 @@ class Reader:
         self.note = "" if found or not episode_ids else NOT_MADE
         return found
 
-    def _current(self) -> "Meanings | None":
-        try:
-            from hivemind.retrieval.index import embedding
-            from hivemind.retrieval.past.meanings import MANIFEST, Meanings
-        except ImportError:
-            self.note = NOT_INSTALLED
-            return None
+    def _current(self) -> Meanings | None:
         try:
             status = (self._folder / MANIFEST).stat()
         except OSError:

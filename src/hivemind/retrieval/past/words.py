@@ -8,17 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hivemind.retrieval import word_frequencies
+from hivemind.retrieval.index.stems import stem
 from hivemind.retrieval.rank import STOP_WORDS
 from hivemind.store.past import Term
-
-try:
-    from hivemind.retrieval.index.stems import stem
-except ImportError:  # no numpy, which that package needs: words are looked up whole
-
-    def stem(word: str) -> str:
-        """Give the word itself."""
-        return word
-
 
 #: Words of a question that are counted: of a long paste those of the beginning, where people say what they
 #: want, and of the end, where errors stand.
