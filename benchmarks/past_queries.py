@@ -187,9 +187,13 @@ def _hide_closings(workspace: Workspace) -> None:
 
 
 def _replace(workspace: Workspace, event: Any, text: str) -> None:
-    search.forget_events(workspace, [(event.event_id, indexed_text(event.text, None))])
+    here = (WORKSPACE, event.event_id)
+    stored = workspace.connection.exec_driver_sql(
+        "SELECT text FROM events WHERE workspace_id = ? AND event_id = ?", here
+    ).scalar_one()
+    # The index forgets a text only if it is told the whole of it.
+    search.forget_events(workspace, [(event.event_id, indexed_text(stored, None))])
     workspace.connection.exec_driver_sql(
-        "UPDATE events SET text = ? WHERE workspace_id = ? AND event_id = ?",
-        (text, WORKSPACE, event.event_id),
+        "UPDATE events SET text = ? WHERE workspace_id = ? AND event_id = ?", (text, *here)
     )
     search.index_events(workspace, [(event.event_id, text)])

@@ -176,56 +176,24 @@ def _work(row: Any, chosen: Filter) -> Work:
 
 def closing(workspace: Workspace, one: Work) -> Any:
     """Give the last message of the agent in an episode, with its text; None where it said nothing."""
-    return workspace.execute(
-        _events(workspace, one.session_id)
-        .where(
-            schema.events.c.seq.between(one.first_seq, one.last_seq),
-            schema.events.c.kind == EventKind.ASSISTANT.value,
-            schema.events.c.agent_id == "",
-            schema.events.c.text != "",
-        )
-        .order_by(schema.events.c.seq.desc())
-        .limit(1)
-    ).first()
+    return _of(workspace, _CLOSING, one.session_id, first=one.first_seq, last=one.last_seq).first()
 
 
 def request(workspace: Workspace, one: Work) -> Any:
     """Give the prompt that an episode began with, a slash command only if there is no other."""
-    prompts = workspace.execute(
-        _events(workspace, one.session_id)
-        .where(
-            schema.events.c.seq.between(one.first_seq, one.last_seq),
-            schema.events.c.kind == EventKind.PROMPT.value,
-            schema.events.c.agent_id == "",
-            schema.events.c.text != "",
-        )
-        .order_by(schema.events.c.seq)
-        .limit(8)
-    ).all()
+    prompts = _of(workspace, _PROMPTS, one.session_id, first=one.first_seq, last=one.last_seq).all()
     spoken = [prompt for prompt in prompts if not prompt.text.startswith("/")]
     return next(iter([*spoken, *prompts]), None)
 
 
 def between(workspace: Workspace, session_id: str, *, first_seq: int, last_seq: int) -> list[Any]:
     """Give a session's events of such places in order."""
-    return list(
-        workspace.execute(
-            _events(workspace, session_id)
-            .where(schema.events.c.seq.between(first_seq, last_seq))
-            .order_by(schema.events.c.seq)
-        )
-    )
+    return list(_of(workspace, _BETWEEN, session_id, first=first_seq, last=last_seq))
 
 
 def with_ids(workspace: Workspace, session_id: str, event_ids: Sequence[str]) -> list[Any]:
     """Give some events of a session in order."""
-    return list(
-        workspace.execute(
-            _events(workspace, session_id)
-            .where(schema.events.c.event_id.in_(event_ids))
-            .order_by(schema.events.c.seq)
-        )
-    )
+    return list(_of(workspace, _WITH_IDS, session_id, event_ids=list(event_ids))) if event_ids else []
 
 
 def projects(workspace: Workspace) -> list[Any]:
@@ -258,7 +226,7 @@ def holds_events(workspace: Workspace) -> bool:
     return workspace.execute(query).first() is not None
 
 
-def _events(workspace: Workspace, session_id: str) -> sa.Select[Any]:
+def _events() -> sa.Select[Any]:
     e = schema.events
     ends = (
         sa.func.substr(e.c.text, 1, MAX_TEXT_CHARS // 2)
@@ -270,4 +238,20 @@ def _events(workspace: Workspace, session_id: str) -> sa.Select[Any]:
         e.c.event_id, e.c.session_id, e.c.seq, e.c.kind, e.c.at, e.c.agent_id, e.c.tool_name,
         e.c.tool_call_id, e.c.status, text,
     )  # fmt: skip
-    return sa.select(*columns).where(e.c.workspace_id == workspace.workspace_id, e.c.session_id == session_id)
+    here = e.c.workspace_id == sa.bindparam("workspace")
+    return sa.select(*columns).where(here, e.c.session_id == sa.bindparam("session")).order_by(e.c.seq)
+
+
+def _of(
+    workspace: Workspace, statement: sa.Select[Any], session_id: str, **more: Any
+) -> sa.CursorResult[Any]:
+    return workspace.execute(statement, {"workspace": workspace.workspace_id, "session": session_id, **more})
+
+
+_E = schema.events.c
+#: Made once: a search executes each of them for every episode that it answers with.
+_BETWEEN = _events().where(_E.seq.between(sa.bindparam("first"), sa.bindparam("last")))
+_SAID = _BETWEEN.where(_E.agent_id == "", _E.text != "")
+_PROMPTS = _SAID.where(_E.kind == EventKind.PROMPT.value).limit(8)
+_CLOSING = _SAID.where(_E.kind == EventKind.ASSISTANT.value).order_by(None).order_by(_E.seq.desc()).limit(1)
+_WITH_IDS = _events().where(_E.event_id.in_(sa.bindparam("event_ids", expanding=True)))

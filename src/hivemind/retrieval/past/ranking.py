@@ -12,7 +12,7 @@ from hivemind.retrieval.past.lexical import Found, Key, Looked, Scope
 from hivemind.retrieval.past.words import Question
 from hivemind.store import past
 from hivemind.store.database import Workspace
-from hivemind.store.past import Filter, Work
+from hivemind.store.past import Filter, Term, Work
 
 #: Episodes that are candidates by their meaning alone, and how near they must be: some are always nearest.
 BY_MEANING, LEAST_NEARNESS = 30, 0.3
@@ -101,6 +101,7 @@ def _figures(
     known = [nearness[one.episode_id] for one in candidates if one.episode_id in nearness]
     # What has no vector yet is taken to be as near as the others.
     usual = tuple(sum(column) / len(known) for column in zip(*known, strict=True)) if known else (0.0, 0.0)
+    terms = [(reading.term(word), weight) for word, weight in looked.weights.items()]
     figures = []
     for one in candidates:
         found = looked.found.get((one.session_id, one.number))
@@ -108,7 +109,7 @@ def _figures(
         figures.append(
             Figures(
                 best=found.best if found is not None else 0.0,
-                asked=_asked(one.request, looked, question),
+                asked=_asked(one.request, terms, question),
                 request=request,
                 closing=closing,
             )
@@ -116,13 +117,13 @@ def _figures(
     return figures
 
 
-def _asked(request: str, looked: Looked, question: Question) -> float:
+def _asked(request: str, terms: Sequence[tuple[Term, float]], question: Question) -> float:
     words = set(reading.words_of(request))
-    had = sum(weight for word, weight in looked.weights.items() if _has(words, reading.term(word)))
-    share = had / max(sum(looked.weights.values()), 1e-6)
+    had = sum(weight for term, weight in terms if _has(words, term))
+    share = had / max(sum(weight for _, weight in terms), 1e-6)
     pairs = question.unspaced
     return max(share, sum(pair in request for pair in pairs) / len(pairs)) if pairs else share
 
 
-def _has(words: Collection[str], term: past.Term) -> bool:
+def _has(words: Collection[str], term: Term) -> bool:
     return any(word.startswith(term.text) for word in words) if term.is_prefix else term.text in words
