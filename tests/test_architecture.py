@@ -57,7 +57,13 @@ EVERYWHERE = {"__init__"}
 ONLY = {
     ("config", "capture"): {"hivemind.capture.layout"},  # where the data folder is
     ("capture", "retrieval"): {"hivemind.retrieval.cold"},  # the hook's answer without a worker
-    ("retrieval", "domain"): {"hivemind.domain.holdout", "hivemind.domain.skills"},  # what is withheld, also without a worker
+    # What is withheld, also without a worker; and what past work is made of.
+    ("retrieval", "domain"): {
+        "hivemind.domain.holdout",
+        "hivemind.domain.skills",
+        "hivemind.domain.events",
+        "hivemind.domain.outcomes",
+    },
 }
 #: Modules that an agent waits for: started as a script, or imported by it.
 HOOK = (

@@ -15,6 +15,7 @@ from hivemind.store.database import WORKSPACE_NAME, Database, read_only_uri
 if TYPE_CHECKING:
     from hivemind.retrieval.index import Index
     from hivemind.retrieval.index.embedding import Embedder
+    from hivemind.retrieval.past.meanings import Meanings
 
 #: So few new skills of a library of at most so many are taken up while a prompt waits, others right after.
 FEW_SKILLS, SMALL_LIBRARY = 20, 3_000
@@ -45,6 +46,7 @@ class Indexes:
         self._indexes: dict[str, Index] = {}
         self._wanted: set[str] = set()
         self._due, self._stopped = threading.Event(), threading.Event()
+        self._past: dict[str, Meanings] = {}
         self._embedder: Embedder | None = None
         self._model_sought = False
         self._thread = threading.Thread(target=self._run, name="index", daemon=True)
@@ -126,6 +128,8 @@ class Indexes:
             if len(index) and self._uses_meaning() and (embed := self._model()):
                 index.use(embed, model=embed.name)
                 self._embed(index, connection)
+        if self._uses_meaning() and self._embedder:
+            self._read_past(workspace_id, self._embedder)
 
     def _model(self) -> "Embedder | None":
         if not self._model_sought:
@@ -149,3 +153,29 @@ class Indexes:
             if self._due.is_set():
                 index.refresh(connection)
             self._stopped.wait(SLICE_S if lacking else 0)
+
+    def _read_past(self, workspace_id: str, embed: "Embedder") -> None:
+        """Make the vectors of past work that are lacking, once those of the skills are there."""
+        from hivemind.retrieval.past import folder_of
+        from hivemind.retrieval.past.meanings import Meanings
+
+        meanings = self._past.get(workspace_id)
+        if meanings is None:
+            folder = folder_of(self._folder.parent, workspace_id)
+            meanings = self._past[workspace_id] = Meanings.open(folder, workspace_id=workspace_id)
+        meanings.use(embed, model=embed.name)
+        saved = time.monotonic()
+        with self._database.read(workspace_id) as workspace:
+            lacking = made = meanings.refresh(workspace)
+        while lacking and not self._stopped.is_set() and not self._due.is_set():
+            # A transaction a slice: a long one would keep the database from tidying its log.
+            with self._database.read(workspace_id) as workspace:
+                lacking = meanings.embed_pending(workspace, at_most_s=SLICE_S)
+            if time.monotonic() - saved > SAVE_S:
+                meanings.save()
+                saved = time.monotonic()
+            self._stopped.wait(SLICE_S)
+        if made:
+            meanings.save()
+        if lacking:
+            self.look(workspace_id)

@@ -53,6 +53,11 @@ class Query:
     pairs: list[tuple[int, int]]  #: places in the lists
 
 
+def stem(word: str) -> str:
+    """Give the stem of a lower-case English word."""
+    return str(_STEMMERS.english.stemWord(word))
+
+
 def numbers(text: str) -> list[int]:
     """Give the numbers of a text's telling words in their order."""
     return [number for word in _WORD.findall(text) for number in _numbers(word)]
@@ -109,7 +114,7 @@ def _numbers(word: str) -> tuple[int, ...]:
         return tuple(number for run in _UNSPACED.findall(word) for number in _of_run(run))
     if word in STOP_WORDS or len(word) > MAX_WORD_CHARS or (len(word) == 1 and word.isascii()):
         return ()
-    return (_number(_STEMMERS.english.stemWord(word)),)
+    return (_number(stem(word)),)
 
 
 def _of_run(run: str) -> tuple[int, ...]:
