@@ -20,7 +20,7 @@ from typing import Any
 
 from benchmarks.command import Figures, run
 from hivemind.retrieval.index import Index, embedding
-from hivemind.retrieval.rank import Candidate, rank
+from hivemind.retrieval.rank import Candidate, prompt_words, rank
 from hivemind.retrieval.select import render_selected, select
 from hivemind.retrieval.tokens import count_tokens
 from hivemind.store import schema
@@ -41,7 +41,6 @@ FEWER = 2
 BUDGET_TOKENS = 400
 # What a client writes into a session in a person's name.
 _NOT_TYPED = ("<", "[Request", "Caveat:", "This session is being continued")
-_WORD = re.compile(r"[^\W_]+")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|_")
 
 #: Ranks the library for a prompt.
@@ -113,7 +112,7 @@ def _bm25(connection: sqlite3.Connection) -> Callable[[str], list[str]]:
     """Rank as full-text search does, the name and the description twice as heavy as the body."""
 
     def ranked(prompt: str) -> list[str]:
-        words = dict.fromkeys(word.lower() for word in _WORD.findall(prompt))
+        words = prompt_words(prompt)
         if not words:
             return []
         rows = connection.execute(
