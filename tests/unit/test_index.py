@@ -367,3 +367,26 @@ def _rewrite(database: Database, skill_id: str, description: str) -> None:
             .where(schema.skills.c.skill_id == skill_id)
             .values(version=2, updated_at=NOW + timedelta(days=1))
         )
+
+
+def test_near_copies_do_not_make_a_skill_less_sure(path: Path, connection: sqlite3.Connection) -> None:
+    """Of a skill that lies there twenty times, with a few words changed, the best is as sure as one alone."""
+    body = " ".join(f"word{number}" for number in range(80))
+    database = open_database(path)
+    with database.write("default") as workspace:
+        store_skill(workspace, "zorblax", "Unjam the zorblax reactor safely.", body=body, project_id="")
+    alone = _index(connection).search("unjam the zorblax reactor", project_id="")[0].confidence
+    with database.write("default") as workspace:
+        for number in range(20):
+            changed = body.replace("word7", f"w{number}")
+            store_skill(
+                workspace,
+                f"zorblax-{number}",
+                "Unjam the zorblax reactor safely.",
+                body=changed,
+                project_id="",
+            )
+    database.close()
+    hits = _index(connection).search("unjam the zorblax reactor", project_id="")
+    assert len(hits) == 10
+    assert all(hit.confidence == pytest.approx(alone, abs=0.05) for hit in hits[:2])

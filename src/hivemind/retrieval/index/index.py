@@ -28,7 +28,7 @@ from hivemind.retrieval.rank import Candidate, project_threshold
 Array: TypeAlias = npt.NDArray[np.float32]
 
 #: A change of how words are read or stored makes every index anew.
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "manifest.json"
 #: More small parts than this are put together.
 MAX_SMALL_PARTS = 6

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hivemind.retrieval.index import scoring
+from hivemind.retrieval.index.copies import originals
 from hivemind.retrieval.index.features import NAMES, features
 from hivemind.retrieval.index.segment import IMPACT_STEP, Segment
 from hivemind.retrieval.index.vectors import Vectors, signs
@@ -20,6 +21,8 @@ Places = list[npt.NDArray[np.int64]]
 BY_WORDS, BY_MEANING = 100, 30
 #: Skills whose vectors are compared exactly, of those whose signs are nearest.
 BY_SIGNS = 300
+#: The best candidates are looked at for near copies of each other.
+COMPARED = 40
 #: Postings that are added up for a prompt, the rarest words first; the others count in the close look.
 MAX_POSTINGS = 150_000
 _MEANING = NAMES.index("meaning")
@@ -56,6 +59,11 @@ class Look:
     weights: Array  #: of the prompt's words
     figures: Array
     owners: list[tuple[Segment, int]]
+
+    def tokens(self, row: int) -> npt.NDArray[np.uint32]:
+        """Give the words of a candidate."""
+        segment, place = self.owners[row]
+        return segment.tokens[segment.starts[place] : segment.starts[place + 1]]
 
     def told(self, rows: npt.NDArray[np.int64]) -> Array:
         """Give the figures of some rows as if the prompt had its most telling words only."""
@@ -100,8 +108,7 @@ def search(
     fitted = scoring.load(meaning=vector is not None)
     scores = seen.figures @ fitted.order
     best = np.argsort(-scores, kind="stable")[:k]
-    sure = scoring.sure_figures(seen.figures, scores, best, weights=seen.weights, told=seen.told(best))
-    confidence = scoring.confidence(sure, fitted, strange=scoring.is_strange(query))
+    confidence = _confidence(seen, scores, best, fitted)
     learnt = np.flatnonzero(
         [bytes(seen.owners[row][0].project_ids[seen.owners[row][1]]) != b"" for row in best]
     )
@@ -118,6 +125,21 @@ def search(
         )
         for row, sureness, its_worth in zip(best, confidence, worth, strict=True)
     ]
+
+
+def _confidence(seen: Look, scores: Array, best: npt.NDArray[np.int64], fitted: scoring.Weights) -> Array:
+    """Give how sure the best are: near copies of one are no rivals to it, and are as sure as it is."""
+    order = np.argsort(-scores, kind="stable")
+    first = order[: max(len(best), COMPARED)]
+    original = first[originals([seen.tokens(row) for row in first])]
+    kept = np.ones(len(scores), dtype=bool)
+    kept[first[original != first]] = False
+    rows = np.flatnonzero(kept)
+    of = original[: len(best)]
+    sure = scoring.sure_figures(
+        seen.figures[rows], scores[rows], np.searchsorted(rows, of), weights=seen.weights, told=seen.told(of)
+    )
+    return scoring.confidence(sure, fitted, strange=scoring.is_strange(seen.query))
 
 
 def look(
