@@ -173,6 +173,11 @@ def project_threshold(count: int) -> float:
     return PROJECT_THRESHOLD + math.log(max(1.0, count / FREE_PROJECT_SKILLS))
 
 
+def shared_threshold(count: int) -> float:
+    """Give the score from which one of so many skills of every project is shown."""
+    return max(SHARED_LEAST, SHARED_THRESHOLD + math.log(max(1, count)))
+
+
 def _thresholds(connection: "sqlite3.Connection", workspace_id: str, project_id: str) -> dict[bool, float]:
     """Give the threshold for the skills of the project (True) and of every project (False), if any."""
     counts = connection.execute(
@@ -181,10 +186,7 @@ def _thresholds(connection: "sqlite3.Connection", workspace_id: str, project_id:
         (workspace_id, project_id),
     )
     return {
-        bool(own): (
-            project_threshold(count) if own else max(SHARED_LEAST, SHARED_THRESHOLD + math.log(count))
-        )
-        for own, count in counts
+        bool(own): (project_threshold(count) if own else shared_threshold(count)) for own, count in counts
     }
 
 

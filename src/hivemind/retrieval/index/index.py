@@ -23,7 +23,7 @@ from hivemind.retrieval.index.searching import Hit, Part, search
 from hivemind.retrieval.index.segment import Entry, Segment
 from hivemind.retrieval.index.vectors import Vectors
 from hivemind.retrieval.index.words import numbers, query
-from hivemind.retrieval.rank import Candidate, project_threshold
+from hivemind.retrieval.rank import Candidate, project_threshold, shared_threshold
 
 Array: TypeAlias = npt.NDArray[np.float32]
 
@@ -36,6 +36,8 @@ MAX_SMALL_PARTS = 6
 LEAST_VECTORS = 0.95
 #: A prompt's meaning is taken from its beginning: more costs milliseconds and finds no more.
 MAX_ASKED_CHARS = 240
+#: Of at most so many shared skills each is shown by the measure of `rank`, too.
+FEW_SHARED = 300
 #: Hits beyond those asked for that are looked at.
 PRIOR_REACH = 5
 #: Vectors that are made between two looks at the clock.
@@ -128,21 +130,30 @@ class Index:
         """Load what was found, best first; its threshold says whether a candidate is worth showing.
 
         A skill that was learnt in a project is likely to be needed there: it is shown for less than a shared
-        one, by the measure of `rank`.
+        one, by the measure of `rank`. So is one of a few shared skills, whose order stays as it was fitted:
+        confidence is that of large libraries.
         """
         # By the root: what is chosen beside the best is a share of its score, and confidences lie far apart.
         least = math.sqrt(self.threshold)
-        learnt: dict[str, float] = {}
+        measures: dict[str, float] = {}
+        before = math.inf  #: the strength of the shared skill before this one
         found = []
         for hit in hits:
-            score = math.sqrt(hit.confidence)
-            if hit.project_id:
-                if hit.project_id not in learnt:
-                    learnt[hit.project_id] = project_threshold(self._count(hit.project_id))
-                score = max(score, least * hit.worth / learnt[hit.project_id])
+            if hit.project_id not in measures:
+                measures[hit.project_id] = self._measure(hit.project_id)
+            score = max(math.sqrt(hit.confidence), least * hit.worth / measures[hit.project_id])
+            if not hit.project_id:
+                score = before = min(before, score)
             found.append((hit.skill_id, hit.version, score, least))
         found.sort(key=lambda one: -one[2])
         return load(connection, self._workspace_id, found)
+
+    def _measure(self, project_id: str) -> float:
+        """Give the worth by which a skill of a project, or a shared one, is shown however sure it is."""
+        count = self._count(project_id)
+        if project_id:
+            return project_threshold(count)
+        return shared_threshold(count) if count <= FEW_SHARED else math.inf
 
     def _count(self, project_id: str) -> int:
         name = project_id.encode()

@@ -109,12 +109,7 @@ def search(
     scores = seen.figures @ fitted.order
     best = np.argsort(-scores, kind="stable")[:k]
     confidence = _confidence(seen, scores, best, fitted)
-    learnt = np.flatnonzero(
-        [bytes(seen.owners[row][0].project_ids[seen.owners[row][1]]) != b"" for row in best]
-    )
-    worth = np.zeros(len(best), dtype=np.float32)
-    if len(learnt):
-        worth[learnt] = seen.worth(best[learnt])
+    worth = seen.worth(best)
     return [
         _hit(
             seen.owners[row],
