@@ -125,9 +125,15 @@ class _Walk:
             measured = numbers(workspace, case)
         from hivemind.cli.review_case import lines
 
-        for line in lines(case, measured=measured, place=self.place + 1, places=len(self.waiting)):
+        shown = lines(
+            case, measured=measured, place=self.place + 1, places=len(self.waiting), width=self._width()
+        )
+        for line in shown:
             self.app.say(line)
         return waiting
+
+    def _width(self) -> int | None:
+        return self.app.console.width if self.app.console.is_terminal else None
 
     def _answer(self, shown: "Waiting") -> bool:
         """Read a key and do what it says; say whether the next skill, or this one again, is to be shown."""
@@ -185,7 +191,7 @@ class _Walk:
             self.place += 1
 
     def _show_edit(self, shown: "Waiting", new: "Skill") -> None:
-        from hivemind.cli.review_case import changed
+        from hivemind.cli.review_case import changed, framed
         from hivemind.store import skills as store
 
         with self.database.read(self.app.workspace_id) as workspace:
@@ -194,7 +200,8 @@ class _Walk:
                 for version in (shown.skill.version, new.version)
             )
         self.app.say(f"── your edit of version {before.version}")
-        self.app.say(changed(before, after))
+        for line in framed(changed(before, after), width=self._width()):
+            self.app.say(line)
 
     def _undo(self) -> bool:
         from hivemind.library import lifecycle
