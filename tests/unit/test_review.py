@@ -340,6 +340,38 @@ def test_no_line_of_a_skill_begins_where_the_review_writes(text: str, width: int
     assert all(line.startswith("│") and cell_len(line) <= width for line in told)
 
 
+def test_a_part_of_the_queue_can_be_looked_at() -> None:
+    """By state and by project; what is left out still waits."""
+    with library() as workspace:
+        shows(workspace, "first")
+        waits(workspace, "one-checks")
+        flagged = waits(workspace, "two-checks", state=ACTIVE)
+        flag(workspace, flagged, FlagKind.STALE, "`make test`: no such target")
+    asked = [("--state", "candidate"), ("--state", "active"), ("--project", "SHOP"), ("--project", "other")]
+    names = [[one["name"] for one in run("review", *words, "--json").json] for words in asked]
+    assert names == [["one-checks"], ["two-checks"], ["two-checks", "one-checks"], []]
+    done = run("review", "--state", "candidate", answer="r\n")
+    assert "1 of 1" in done.out
+    assert "1 skill still waits for you" in done.out
+    assert run("review", "--project", "other").out == "No such skill waits for you.\n"
+
+
+def test_several_skills_are_rejected_at_once_or_none() -> None:
+    """One reason for all; a name that is wrong, or a step that is not allowed, decides nothing."""
+    with library() as workspace:
+        for name in "abc":
+            waits(workspace, f"{name}-checks")
+    wrong = run("skills", "reject", "a-checks", "nothing", "--reason", "noise")
+    assert (wrong.code, wrong.out, stands("a-checks")[0]) == (1, "", "candidate")
+    done = run("skills", "reject", "a-checks", "b-checks", "a-checks", "--reason", "noise")
+    assert [line.split()[0] for line in done.out.splitlines()] == ["a-checks", "b-checks"]
+    assert [stands(f"{name}-checks")[0] for name in "abc"] == ["rejected", "rejected", "candidate"]
+    for name in "ab":
+        assert run("skills", "show", f"{name}-checks", "--json").json["decisions"][-1]["reason"] == "noise"
+    (one,) = run("skills", "reject", "c-checks", "c-checks", "--json").json
+    assert one["state"] == "rejected"
+
+
 def test_what_a_session_says_does_not_act_on_the_terminal() -> None:
     """Control and hiding characters of a transcript, a skill, a flag or a typed reason are shown as codes."""
     nasty = "\x1b[2J\x1b]0;owned\x07\u202e\u2066 make\x9b31m \U000e0041"

@@ -248,34 +248,41 @@ def _tell(app: App, findings: "Iterable[Finding]") -> None:
 
 def _decision(verb: str, to_state: SkillState, help_text: str) -> None:
     @skills.command(verb, help=help_text)
-    @click.argument("name")
+    @click.argument("names", metavar="NAME...", nargs=-1, required=True)
     @click.option("--reason", default="", help="Why, for the ledger.")
     @json_option
     @pass_app
-    def command(app: App, *, name: str, reason: str, as_json: bool) -> None:
+    def command(app: App, *, names: tuple[str, ...], reason: str, as_json: bool) -> None:
         from hivemind.library import lifecycle
 
         settings = app.settings  # a file that is wrong is told before anything is decided
         with app.database() as database:
             with database.write(app.workspace_id) as workspace:
-                new = find(workspace, name)
-                is_done = new.state is to_state is SkillState.ACTIVE
-                if not is_done:
-                    new = lifecycle.decide(
-                        workspace, new.skill_id, to_state, actor=app.person(), reason=reason
-                    )
+                # In one transaction: where one cannot be decided on, none is.
+                found = list({s.skill_id: s for s in (find(workspace, name) for name in names)}.values())
+                held = {s.skill_id for s in found if s.state is to_state is SkillState.ACTIVE}
+                decided = [
+                    s
+                    if s.skill_id in held
+                    else lifecycle.decide(workspace, s.skill_id, to_state, actor=app.person(), reason=reason)
+                    for s in found
+                ]
+                if len(held) < len(decided):
                     set_shares(workspace, settings)
-            if not is_done:
+            if len(held) < len(decided):
                 app.publish(database)
-        if is_done:
-            app.note(f"{new.name} is active already: nothing was changed")
-        if as_json or not is_done:
-            _said(app, new, as_json=as_json)
+        for skill in decided:
+            if skill.skill_id in held:
+                app.note(f"{skill.name} is active already: nothing was changed")
+            elif not as_json:
+                _said(app, skill, as_json=False)
+        if as_json:
+            emit(asdict(decided[0]) if len(names) == 1 else [asdict(s) for s in decided])
 
 
-_decision("approve", SkillState.ACTIVE, "Approve a skill: it becomes active.")
-_decision("reject", SkillState.REJECTED, "Reject a skill: it loads nowhere, and stays away.")
-_decision("retire", SkillState.RETIRED, "Retire a skill: its files are removed.")
+_decision("approve", SkillState.ACTIVE, "Approve skills: they become active.")
+_decision("reject", SkillState.REJECTED, "Reject skills: they load nowhere, and stay away.")
+_decision("retire", SkillState.RETIRED, "Retire skills: their files are removed.")
 
 
 @skills.command()
