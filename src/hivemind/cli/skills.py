@@ -15,7 +15,7 @@ from hivemind.domain.skills import SkillState
 from hivemind.errors import HivemindError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from hivemind.config import Settings
     from hivemind.domain.skills import Finding
@@ -79,10 +79,12 @@ def list_skills(app: App, *, state: str | None, as_json: bool) -> None:
 def show(app: App, *, name: str, version: int | None, raw: bool, as_json: bool) -> None:
     """Show a skill with its evidence and decisions."""
     from hivemind.library.document import render
+    from hivemind.store import offers
     from hivemind.store import skills as store
 
     with app.database() as database, database.read(app.workspace_id) as workspace:
         skill = find(workspace, name)
+        use = offers.sessions_by_arm(workspace, skill.skill_id)
         shown = store.version_of(workspace, skill.skill_id, version=version or skill.version)
         cited = store.evidence_of(workspace, shown.lesson_ids)
         decisions = store.decisions(workspace, skill.skill_id)
@@ -97,6 +99,7 @@ def show(app: App, *, name: str, version: int | None, raw: bool, as_json: bool) 
                 "evidence": [asdict(c) for c in cited],
                 "decisions": [asdict(d) for d in decisions],
                 "files": [i.path for i in files],
+                "use": {"sessions_given": use.get("given", 0), "sessions_withheld": use.get("withheld", 0)},
             }
         )
         return
@@ -107,6 +110,7 @@ def show(app: App, *, name: str, version: int | None, raw: bool, as_json: bool) 
     app.say(
         f"── {skill.state.value}, version {shown.version}, {shown.origin}; {skill.project or 'every project'}"
     )
+    app.say(_used(use))
     for i in files:
         app.say(f"file: {i.path}")
     for finding in shown.findings:
@@ -121,6 +125,18 @@ def show(app: App, *, name: str, version: int | None, raw: bool, as_json: bool) 
         app.say(f"{d.number}. {d.at:%Y-%m-%d %H:%M} {d.actor}: {moved}. {d.reason}")
     if shown.version > 1:
         app.note(f"What changed since version {shown.version - 1}: hivemind skills diff {name}")
+
+
+def _used(use: "Mapping[str, int]") -> str:
+    """Say how many sessions had a skill; of one that was only withheld so far, that a draw did it."""
+    given, withheld = use.get("given", 0), use.get("withheld", 0)
+    if not given and not withheld:
+        return "use: it has fitted no session yet"
+    had = f"{count(given, 'session')} had it" if given else "no session has had it yet"
+    if not withheld:
+        return f"use: {had}"
+    without = f"{count(withheld, 'session')} that it fitted went without, drawn to learn whether it helps"
+    return f"use: {had}; {without} (hivemind holdout)"
 
 
 @skills.command()
