@@ -37,8 +37,8 @@ _PURPOSES = {
     "serve": ("start the application", "start the application locally", "local start", "it does not start"),
     "deploy": ("deploy or release", "deploy or release", "releases", "a release fails"),
 }
-#: Section → the line above its list; skills are found by its words, too. Of the commands the second stands where
-#: an order comes before, of the contrasts in older skills.
+#: Section → the line above its list; skills are found by its words, too. Of the commands the second stands
+#: where an order comes before, of the contrasts in older skills.
 INTROS = {
     "order": ("After the last change and before committing, in this order:",),
     "commands": ("What works here:", "Also known to work here:"),
