@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 from claude_records import store
-from contrast_stories import attempt, did
+from contrast_stories import Did, attempt, did
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from stories import Moment, ask, transcript
 
 from hivemind.distill import episodes, pipeline
@@ -75,6 +77,27 @@ def test_what_was_learnt_is_learnt_again_in_the_same_words() -> None:
     standing = {(c.patterns[0], c.log_odds > 0): c.patterns for c in first}
     assert first
     assert {c.patterns for c in mine.mine(attempts, SURE, standing=standing)} == {c.patterns for c in first}
+
+
+@given(
+    st.lists(
+        st.tuples(st.booleans(), st.lists(st.sampled_from([LOOK, COUNT, CHANGE]), max_size=3)),
+        min_size=6,
+        max_size=24,
+    )
+)
+@settings(max_examples=60, deadline=None)
+def test_learning_again_changes_nothing(ways: list[tuple[bool, list[Did]]]) -> None:
+    """Whatever attempts there are, what they taught once they teach again, in the same words."""
+    attempts = [
+        attempt("Cancel it.", *steps, worked=worked, session=f"s{n}")
+        for n, (worked, steps) in enumerate(ways)
+    ]
+    demands = Demands(false_discoveries=0.3)
+    first = mine.mine(attempts, demands)
+    standing = {(c.patterns[0], c.log_odds > 0): c.patterns for c in first}
+    again = mine.mine(attempts, demands, standing=standing)
+    assert {(c.patterns, c.log_odds) for c in again} == {(c.patterns, c.log_odds) for c in first}
 
 
 def test_a_family_keeps_its_name() -> None:
