@@ -10,6 +10,9 @@ from hivemind.cli.text import ago, bytes_text, count
 if TYPE_CHECKING:
     from hivemind.store.glance import Glance
 
+#: Skills that a line names.
+MAX_NAMED = 3
+
 
 @click.command()
 @json_option
@@ -41,7 +44,8 @@ def status(app: App, *, as_json: bool) -> None:
         f"of {count(stored['transcripts'], 'transcript')}"
     )
     by_state = ", ".join(f"{n} {name}" for name, n in state["skills"].items())
-    app.say(f"skills: {by_state or 'none yet'}; shown to agents {count(state['offers'], 'time')}")
+    withheld = f", withheld {count(state['withheld'], 'time')}" if state["withheld"] else ""
+    app.say(f"skills: {by_state or 'none yet'}; shown to agents {count(state['offers'], 'time')}{withheld}")
     app.say(f"search: {state['search']}")
     for line in measuring_lines(state):
         app.say(line)
@@ -78,6 +82,12 @@ def measuring_lines(state: dict[str, Any]) -> list[str]:
         lines.append(
             f"holdout: a skill on trial is withheld from {holdout['trial_percent']} % of sessions, an active "
             f"one from {holdout['active_percent']} %, to learn whether it helps; see `hivemind holdout`"
+        )
+    if only := state["only_withheld"]:
+        named = ", ".join([*only[:MAX_NAMED], *(["…"] if len(only) > MAX_NAMED else [])])
+        lines.append(
+            f"holdout: no session has had {named} yet: what it fitted so far was drawn to go without it, "
+            "and the next may get it"
         )
     return [*lines, *(f"model: {reason}" for reason in state["new_models"])]
 
@@ -186,6 +196,8 @@ def gather(app: App) -> dict[str, Any]:
         "model": model_state(app, seen),
         "skills": seen.skills,
         "offers": seen.offers,
+        "withheld": seen.withheld,
+        "only_withheld": list(seen.only_withheld),
         "flags": seen.flags,
         "holdout": {
             "enabled": app.settings.holdout_enabled,

@@ -73,8 +73,7 @@ def replace_lessons(
     the session of each occurrence. Gives the ids of the lessons concerned.
     """
     t, o, e, scope = schema.lessons, schema.occurrences, schema.evidence, workspace.workspace_id
-    belongs = sa.or_(*(sa.or_(t.c.topic == word, t.c.topic.startswith(f"{word} ")) for word in topics))
-    held = sa.and_(t.c.workspace_id == scope, t.c.project_id == project_id, t.c.kind.in_(kinds), belongs)
+    held = _learnt_together(workspace, project_id, kinds=kinds, topics=topics)
     concerned = set(workspace.execute(sa.select(t.c.lesson_id).where(held)).scalars())
     for lesson_id in sorted(concerned):
         workspace.execute(o.delete().where(o.c.workspace_id == scope, o.c.lesson_id == lesson_id))
@@ -85,6 +84,29 @@ def replace_lessons(
         _put_lesson(workspace, lesson_id, project_id=project_id, occurrence=occurrence)
         _put_occurrence(workspace, lesson_id, session_id=session_id, occurrence=occurrence)
     return concerned
+
+
+def stated_by(
+    workspace: Workspace, project_id: str, *, kinds: Sequence[str], topics: Sequence[str]
+) -> list[tuple[str, dict[str, Any]]]:
+    """Give the kind and the data of a project's lessons of these kinds and topics, the oldest first."""
+    t = schema.lessons
+    held = _learnt_together(workspace, project_id, kinds=kinds, topics=topics)
+    rows = workspace.execute(sa.select(t.c.kind, t.c.data).where(held).order_by(t.c.first_at, t.c.lesson_id))
+    return [(row.kind, row.data) for row in rows]
+
+
+def _learnt_together(
+    workspace: Workspace, project_id: str, *, kinds: Sequence[str], topics: Sequence[str]
+) -> sa.ColumnElement[bool]:
+    t = schema.lessons
+    belongs = sa.or_(*(sa.or_(t.c.topic == word, t.c.topic.startswith(f"{word} ")) for word in topics))
+    return sa.and_(
+        t.c.workspace_id == workspace.workspace_id,
+        t.c.project_id == project_id,
+        t.c.kind.in_(kinds),
+        belongs,
+    )
 
 
 def keep_what_was_learnt(workspace: Workspace, session_id: str) -> None:

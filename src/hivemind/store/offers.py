@@ -58,3 +58,14 @@ def total(workspace: Workspace) -> int:
     counted = sa.select(sa.func.count()).select_from(t)
     here = sa.and_(t.c.workspace_id == workspace.workspace_id, t.c.arm == Arm.GIVEN.value)
     return int(workspace.execute(counted.where(here)).scalar_one())
+
+
+def sessions_by_arm(workspace: Workspace, skill_id: str) -> dict[str, int]:
+    """Count the sessions on each side of what is withheld of a skill."""
+    t = schema.offers
+    rows = workspace.execute(
+        sa.select(t.c.arm, sa.func.count(sa.distinct(t.c.session_id)).label("sessions"))
+        .where(t.c.workspace_id == workspace.workspace_id, t.c.skill_id == skill_id)
+        .group_by(t.c.arm)
+    )
+    return {str(row.arm): int(row.sessions) for row in rows}
