@@ -12,6 +12,7 @@ from hivemind.domain.lessons import Lesson, Occurrence
 from hivemind.domain.skills import Evidence
 from hivemind.store import schema
 from hivemind.store.database import Workspace
+from hivemind.store.origin import was_done
 
 #: Evidence that a lesson shows, at most: the rest is in the evidence table.
 MAX_SHOWN_EVIDENCE = 24
@@ -28,7 +29,7 @@ def unmined(workspace: Workspace, *, miners_version: int) -> list[Any]:
         workspace.execute(
             sa.select(t, p.c.name.label("project"), p.c.root)
             .outerjoin(p, sa.and_(p.c.workspace_id == t.c.workspace_id, p.c.project_id == t.c.project_id))
-            .where(t.c.workspace_id == workspace.workspace_id)
+            .where(was_done(workspace))
             .where(sa.or_(t.c.mined_seq < t.c.next_seq, t.c.mined_by != miners_version))
             .order_by(t.c.ended_at, t.c.session_id)
         )
@@ -39,7 +40,7 @@ def is_any_due(workspace: Workspace, *, miners_version: int) -> bool:
     """Say whether a session waits to be mined."""
     t = schema.sessions
     due = sa.or_(t.c.mined_seq < t.c.next_seq, t.c.mined_by != miners_version)
-    query = sa.select(t.c.session_id).where(t.c.workspace_id == workspace.workspace_id, due).limit(1)
+    query = sa.select(t.c.session_id).where(was_done(workspace), due).limit(1)
     return workspace.execute(query).first() is not None
 
 
