@@ -33,9 +33,7 @@ def row_of(
         data=facts,
     )
     session_id = imports.scope_of(project_id) + _digest(example, spoken)
-    return imports.Row(
-        session_id=session_id, format=format_name, events=(redact(head, redactor), *spoken)
-    )
+    return imports.Row(session_id=session_id, format=format_name, events=(redact(head, redactor), *spoken))
 
 
 def _facts(example: Example, *, file: str, number: int, format_name: str) -> dict[str, Any]:
@@ -150,9 +148,7 @@ def example_of(rows: Sequence[Any]) -> Example:
     }
     match facts.get("kind"):
         case "pair":
-            return Pair(
-                prompt=sides[_PROMPT], chosen=sides[CHOSEN], rejected=sides[REJECTED], tools=tools
-            )
+            return Pair(prompt=sides[_PROMPT], chosen=sides[CHOSEN], rejected=sides[REJECTED], tools=tools)
         case "labelled":
             label = facts.get("label") is True
             answer = sides[CHOSEN if label else REJECTED]
@@ -187,9 +183,7 @@ def messages_of(rows: Iterable[Any]) -> Iterator[Message]:
         elif row.kind == EventKind.PROMPT:
             yield _message(row, extra, role=Role.USER.value)
         elif row.kind == EventKind.TOOL_RESULT:
-            yield Message(
-                role=Role.TOOL.value, text=row.text, call_id=row.tool_call_id, name=row.tool_name
-            )
+            yield Message(role=Role.TOOL.value, text=row.text, call_id=row.tool_call_id, name=row.tool_name)
         elif row.kind == EventKind.SYSTEM and "role" in extra:
             yield _message(row, extra, role=str(extra["role"]))
     if speaking is not None:

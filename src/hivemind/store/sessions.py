@@ -218,9 +218,7 @@ def indexed_text(text: str, data: Any) -> str:
     return f"{text}\n{json.dumps(data, ensure_ascii=False)}" if data else text
 
 
-def event_row(
-    workspace_id: str, session_id: str, *, key: str, seq: int, e: RedactedEvent
-) -> dict[str, Any]:
+def event_row(workspace_id: str, session_id: str, *, key: str, seq: int, e: RedactedEvent) -> dict[str, Any]:
     """Give an event as a row of `events`."""
     event, usage = e.event, e.event.usage
     return {

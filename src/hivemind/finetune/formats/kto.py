@@ -18,8 +18,9 @@ from hivemind.finetune.formats.gemini import GEMINI
 from hivemind.finetune.formats.sharegpt import SHAREGPT
 
 _LABELS = ("label", "kto_tag", "is_desirable", "desirable", "thumbs_up")
-_UP = frozenset("true desirable chosen good yes 1 +1 up thumbs_up positive".split())
-_DOWN = frozenset("false undesirable rejected bad no 0 -1 down thumbs_down negative".split())
+_UP_WORDS = "true desirable chosen good yes 1 +1 up thumbs_up positive"
+_DOWN_WORDS = "false undesirable rejected bad no 0 -1 down thumbs_down negative"
+_UP, _DOWN = frozenset(_UP_WORDS.split()), frozenset(_DOWN_WORDS.split())
 _UNDER = (messages.BEDROCK, messages.ANTHROPIC, messages.OPENAI, GEMINI, SHAREGPT, ALPACA, COMPLETION)
 
 
