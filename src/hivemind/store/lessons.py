@@ -80,12 +80,30 @@ def replace_lessons(
     for lesson_id in sorted(concerned):
         workspace.execute(o.delete().where(o.c.workspace_id == scope, o.c.lesson_id == lesson_id))
         workspace.execute(e.delete().where(e.c.workspace_id == scope, e.c.lesson_id == lesson_id))
+    return concerned | add_found(workspace, project_id, found)
+
+
+def add_found(workspace: Workspace, project_id: str, found: Sequence[tuple[str, Occurrence]]) -> set[str]:
+    """Store occurrences beside those that lessons have; give the ids of the lessons concerned."""
+    concerned: set[str] = set()
     for session_id, occurrence in found:
         lesson_id = lesson_key(project_id, occurrence.kind, occurrence.key)
         concerned.add(lesson_id)
         _put_lesson(workspace, lesson_id, project_id=project_id, occurrence=occurrence)
         _put_occurrence(workspace, lesson_id, session_id=session_id, occurrence=occurrence)
     return concerned
+
+
+def of_kinds(workspace: Workspace, kinds: Sequence[str]) -> list[Any]:
+    """Give the rows of all lessons of these kinds, by project and key."""
+    t = schema.lessons
+    return list(
+        workspace.execute(
+            sa.select(t)
+            .where(t.c.workspace_id == workspace.workspace_id, t.c.kind.in_(kinds))
+            .order_by(t.c.project_id, t.c.kind, t.c.key)
+        )
+    )
 
 
 def keep_what_was_learnt(workspace: Workspace, session_id: str) -> None:

@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any, Final
 
 from hivemind.finetune.conversation import Message, Role
@@ -40,7 +41,8 @@ _NUMBER = re.compile(r"[-+]?[$€£]?\d[\d,.]*%?")
 _REFUSAL = re.compile(
     r"(?:i(?:'|’)?m (?:really |very )?sorry|i am sorry|sorry|i apologi[sz]e|unfortunately)\b.{0,80}?"
     r"\b(?:can(?:'|’)?t|cannot|can not|unable|not able|not comfortable|don(?:'|’)?t have)\b"
-    r"|i (?:can(?:'|’)?t|cannot|won(?:'|’)?t) (?:help|assist|provide|do|fulfil|create|comply|complete|answer)",
+    r"|i (?:can(?:'|’)?t|cannot|won(?:'|’)?t) "
+    r"(?:help|assist|provide|do|fulfil|create|comply|complete|answer)",
     re.IGNORECASE | re.DOTALL,
 )
 _AS_AN_AI = re.compile(r"\bas an? (?:ai|artificial intelligence|(?:large )?language model)\b", re.IGNORECASE)
@@ -91,7 +93,7 @@ def _of_calls(answer: Answer) -> Iterator[Behaviour]:
         yield ("calls", name)
         if arguments:
             yield ("calls-with", name, *arguments[:6])
-    for one, other in zip(names, names[1:], strict=False):
+    for one, other in pairwise(names):
         if one != other:
             yield ("calls-then", one, other)
 

@@ -5,26 +5,20 @@ a candidate of theirs moves up only once graded sessions of the project were see
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
-import sqlalchemy as sa
-
 from hivemind.domain.lessons import Occurrence
-from hivemind.domain.outcomes import Outcome
 from hivemind.domain.skills import Evidence, SkillDocument, SkillState
-from hivemind.finetune import storing
-from hivemind.finetune.mining import groups, wording
-from hivemind.finetune.mining.behaviour import answer_of
-from hivemind.finetune.mining.groups import Asked
+from hivemind.finetune.mining import confirm, groups, wording
+from hivemind.finetune.mining.confirm import KIND, PITFALL
 from hivemind.finetune.mining.mine import Candidate, Finding, mine
-from hivemind.finetune.mining.samples import Sample, Side, samples, side_of
+from hivemind.finetune.mining.samples import Sample, samples
 from hivemind.library import gates, lifecycle
 from hivemind.library.document import content_hash
-from hivemind.store import imports, lessons, schema, sessions, skills
-from hivemind.store.database import Workspace
+from hivemind.store import imports, lessons, skills
+from hivemind.store.database import Database, Workspace
 
-KIND, PITFALL = "imported", "imported-pitfall"
 TOPIC: Final = "import"
 ORIGIN: Final = "import"
 ACTOR: Final = "policy:import"
@@ -34,8 +28,6 @@ MAX_ROWS: Final = 10_000
 MAX_SHOWN: Final = 12
 #: Rows that a skill's metadata name.
 _MAX_NAMED: Final = 20
-#: The newest successful episodes that are looked at for what imported rows taught.
-_MAX_EPISODES: Final = 400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,21 +43,27 @@ class Learnt:
     reason: str = ""
 
 
-def learn(workspace: Workspace, project_id: str, *, author: str, policy: str) -> list[Learnt]:
+def learn(
+    database: Database, workspace_id: str, project_id: str, *, author: str, policy: str
+) -> list[Learnt]:
     """Bring the candidates of a project's imported rows up to date; the same rows always give the same."""
-    read = list(samples(imports.each(workspace, project_id, limit=MAX_ROWS)))
-    found = mine(read)
-    topics = {_topic(candidate): candidate for candidate in found}
-    _store_lessons(workspace, project_id, topics, read)
-    report = [
-        _apply(workspace, project_id, topic=topic, candidate=candidate, read=read, author=author)
-        for topic, candidate in topics.items()
-    ]
-    report += _withdraw(workspace, project_id, topics=topics.keys())
-    for learnt in report:
-        if learnt.state == SkillState.CANDIDATE:
-            lifecycle.admit(workspace, learnt.skill_id, policy=policy)
-    return report
+    # Comparing takes seconds, in which others may write.
+    with database.read(workspace_id) as workspace:
+        read = list(samples(imports.each(workspace, project_id, limit=MAX_ROWS)))
+    topics = {_topic(candidate): candidate for candidate in mine(read)}
+    with database.write(workspace_id) as workspace:
+        _store_lessons(workspace, project_id, topics, read)
+        report = [
+            _apply(workspace, project_id, topic=topic, candidate=candidate, read=read, author=author)
+            for topic, candidate in topics.items()
+        ]
+        report += _withdraw(workspace, project_id, topics=topics.keys())
+        return [
+            replace(one, state=lifecycle.admit(workspace, one.skill_id, policy=policy).state.value)
+            if one.state == SkillState.CANDIDATE and project_id
+            else one
+            for one in report
+        ]
 
 
 def _topic(candidate: Candidate) -> str:
@@ -81,15 +79,11 @@ def _store_lessons(
         for finding in candidate.findings
         for occurrence in _occurrences(finding, topic=topic, read=read)
     ]
-    found += [
-        one
-        for topic, candidate in topics.items()
-        for one in _confirmed(workspace, project_id, topic=topic, candidate=candidate)
-    ]
     concerned = lessons.replace_lessons(
         workspace, project_id, kinds=(KIND, PITFALL), topics=(TOPIC,), found=found
     )
     lessons.refresh(workspace, sorted(concerned))
+    confirm.confirm(workspace)
 
 
 def _key(finding: Finding) -> str:
@@ -124,9 +118,7 @@ def _occurrences(finding: Finding, *, topic: str, read: Sequence[Sample]) -> Ite
             return
 
 
-def _occurrence(
-    finding: Finding, *, topic: str, evidence: tuple[Evidence, ...], at: Any = None
-) -> Occurrence:
+def _occurrence(finding: Finding, *, topic: str, evidence: tuple[Evidence, ...]) -> Occurrence:
     return Occurrence(
         kind=PITFALL if finding.is_pitfall else KIND,
         key=_key(finding),
@@ -140,52 +132,6 @@ def _occurrence(
             "rejected_with": finding.rejected_with,
         },
         evidence=evidence,
-        at=at,
-    )
-
-
-def _confirmed(
-    workspace: Workspace, project_id: str, *, topic: str, candidate: Candidate
-) -> Iterator[tuple[str, Occurrence]]:
-    """Find successful episodes of real sessions that were asked the like, and did what a lesson says."""
-    wanted = [f for f in candidate.findings if not f.is_pitfall]
-    for episode in _successes(workspace, project_id) if wanted else ():
-        asked = Asked(request=episode.request)
-        fitting = [f for f in wanted if groups.belongs(f.group, asked)]
-        if not fitting:
-            continue
-        rows = [
-            row
-            for row in sessions.events_of(workspace, episode.session_id)
-            if episode.first_seq <= row.seq <= episode.last_seq and not row.agent_id
-        ]
-        answer = answer_of(list(storing.messages_of(rows)))
-        side = side_of(answer, event_id=rows[-1].event_id) if rows else None
-        for finding in fitting:
-            if side is not None and side.shows(finding.behaviour):
-                yield episode.session_id, _real(finding, episode, side, topic=topic)
-
-
-def _real(finding: Finding, episode: Any, side: Side, *, topic: str) -> Occurrence:
-    shown = Evidence(
-        event_id=side.event_id, session_id=episode.session_id, role="success", excerpt=side.excerpt
-    )
-    return _occurrence(finding, topic=topic, evidence=(shown,), at=episode.started_at)
-
-
-def _successes(workspace: Workspace, project_id: str) -> list[Any]:
-    e, s = schema.episodes, schema.sessions
-    if not project_id:
-        return []
-    return list(
-        workspace.execute(
-            sa.select(e.c.session_id, e.c.request, e.c.first_seq, e.c.last_seq, e.c.started_at)
-            .join(s, sa.and_(s.c.workspace_id == e.c.workspace_id, s.c.session_id == e.c.session_id))
-            .where(e.c.workspace_id == workspace.workspace_id, s.c.project_id == project_id)
-            .where(e.c.score_label == Outcome.SUCCESS.value)
-            .order_by(e.c.started_at.desc(), e.c.episode_id)
-            .limit(_MAX_EPISODES)
-        )
     )
 
 

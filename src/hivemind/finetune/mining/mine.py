@@ -152,6 +152,9 @@ def _consistent(
     shown = [n for n, side in sides.items() if side.shows(behaviour)]
     if len(shown) < max(MIN_ANSWERS, CONSISTENT * len(sides)) or behaviour[0] in _NO_ADVICE:
         return None
+    # What all answers of a file say is who wrote them, and holds for no request in particular.
+    if compared.group == EVERYTHING and behaviour[0] in PHRASES:
+        return None
     if behaviour[0] in COMMON and (compared.group == EVERYTHING or len(sides) < MIN_OF_COMMON):
         return None
     outside = max(0, answers - len(sides))

@@ -29,7 +29,7 @@ _SAID: Final = {
     "emoji": ("", "emoji"),
 }
 _ABOUT: Final = {
-    "json-key": ("Give the result under the key {0}", "putting the result under the key {0}"),
+    "json-key": ("Answer with JSON that has the key {0}", "putting the result under the key {0}"),
     "code-in": ("Mark the block of code as {0}", "code in {0}"),
     "field": ("Give a line that begins with {0} and a colon", "a line that begins with {0}"),
     "begins": ("Begin with {0}", "beginning with {0}"),
@@ -98,8 +98,11 @@ def name_of(groups: Sequence[Group]) -> str:
     """Give a skill's name from what its requests are about."""
     kind, about = groups[0]
     telling = words_of(about)
-    words = [w for w in _NOT_IN_NAME.sub(" ", about.lower()).split() if w in telling or len(w) > 5]
-    slug = "-".join(dict.fromkeys(words))[:_NAME_CHARS].strip("-")
+    words = [w for w in _NOT_IN_NAME.sub(" ", about.lower()).split() if w in telling]
+    slug = ""
+    for word in dict.fromkeys(words):
+        if len(slug) + len(word) < _NAME_CHARS:
+            slug = f"{slug}-{word}".strip("-")
     start = "answers-under" if kind == "system" else "answers-to"
     return f"{start}-{slug}" if slug else "answers-in-general"
 
