@@ -50,10 +50,10 @@ def import_data(
 ) -> None:
     """Take fine-tuning data in as evidence for candidates.
 
-    FILE is JSON, JSON lines or Parquet, packed with gzip or not; the format of each row is known by what is in
-    it: OpenAI, Anthropic and Bedrock messages, ShareGPT, Alpaca, prompt and completion, DPO pairs, KTO
-    labels. Importing a file again, or after an interruption, stores nothing twice. What the rows teach become
-    candidates, which load nowhere before real work confirms them or you approve them.
+    FILE is JSON, JSON lines or Parquet, packed with gzip or not. The format of each row is known by what is
+    in it: OpenAI, Anthropic, Bedrock and Gemini messages, ShareGPT, Alpaca, prompt and completion, DPO pairs,
+    KTO labels. Import a file again, or after an interruption, and nothing is stored twice. What they teach
+    becomes candidates, which load nowhere before real work confirms them or you approve them.
 
     Exits 1 where a row is refused; the others are taken in.
     """
