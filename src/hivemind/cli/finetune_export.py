@@ -104,12 +104,15 @@ def export(
         return
     for file in manifest["files"]:
         app.say(f"{file['file']}: {count(file['rows'], 'row')}, {bytes_text(file['bytes'])}")
+    for kind, rows in manifest["rows"].items():
+        if not rows:
+            app.say(f"{kind}: nothing fits, so no file")
     replaced = sum(file["redactions"] for file in manifest["files"])
     app.say(
         f"Written to {folder}, with manifest.json"
         + (f"; {count(replaced, 'secret')} replaced" if replaced else "")
     )
-    if not any(file["rows"] for file in manifest["files"]):
+    if not manifest["files"]:
         app.note('Nothing fits: `hivemind sql "SELECT score_label, count(*) FROM episodes GROUP BY 1"`')
 
 

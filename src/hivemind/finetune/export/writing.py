@@ -73,7 +73,7 @@ class Exporter:
             "workspace": self.workspace_id,
             "filters": wanted.filters.as_json(),
             "rows": {kind: max(f["rows"] for f in files if f["kind"] == kind) for kind in wanted.kinds},
-            "files": files,
+            "files": [file for file in files if file["rows"]],
         }
 
     def _file(self, work: Path, writer: Writer, container: Container, filters: Filters) -> dict[str, Any]:
@@ -92,13 +92,16 @@ class Exporter:
 
         target = Target(columns=writer.columns, environment=self.environment)
         rows = container.write(path, redacted(), target)
+        measured = _measured(path)
+        if not rows:  # no loader takes a file without any
+            _remove(path)
         return {
             "file": path.name,
             "kind": writer.name,
             "container": container.name,
             "rows": rows,
             "redactions": redactions,
-            **_measured(path),
+            **measured,
         }
 
 
@@ -137,6 +140,13 @@ def _put(work: Path, target: Path) -> None:
         old.rename(target)
         raise
     shutil.rmtree(old, ignore_errors=True)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
 
 
 def _measured(path: Path) -> dict[str, Any]:
