@@ -163,7 +163,7 @@ CONVERSATIONS: dict[str, list[Any]] = {
     "completion": [
         {"prompt": ASKED, "completion": ANSWER},
         {"prompt": ASKED, "response": ANSWER},
-        {"question": ASKED, "answer": ANSWER},
+        {"question": ASKED, "answer": ANSWER, "id": 7},
         {"input": ASKED, "output": ANSWER},
         {"prompt": [_TURNS[0]], "completion": [_TURNS[1]]},
         {"prompt": f"\n\nHuman: {ASKED}\n\nAssistant:", "completion": ANSWER},

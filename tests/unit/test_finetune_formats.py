@@ -114,6 +114,17 @@ def test_arguments_that_are_no_object_are_kept_as_text() -> None:
     assert example.messages[1].calls == (ToolCall(name="unknown", arguments="{broken"),)
 
 
+@pytest.mark.parametrize("answer", ['{"a": 1}', '[{"a": 1}]', '{"content": "x"}', "[1, 2]", "{broken"])
+def test_an_answer_that_is_json_stays_a_text(answer: str) -> None:
+    """Only turns are unpacked where a column keeps them as a text."""
+    _, example = formats.read({"prompt": ASKED, "completion": answer})
+    assert isinstance(example, Conversation)
+    assert example.messages[-1].text == answer
+    _, pair = formats.read({"prompt": ASKED, "chosen": answer, "rejected": WORSE})
+    assert isinstance(pair, Pair)
+    assert pair.chosen[0].text == answer
+
+
 def test_a_label_that_is_a_class_makes_no_thumb() -> None:
     """`label: sports` says what a text is about, not whether the answer was good."""
     name, example = formats.read({"messages": CONVERSATIONS["openai"][2]["messages"], "label": "sports"})

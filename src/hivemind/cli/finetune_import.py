@@ -155,7 +155,7 @@ def _summary(reports: "list[FileReport]", learnt: "list[Learnt]", *, dry_run: bo
     return {
         "dry_run": dry_run,
         **totals,
-        "files": [asdict(report) for report in reports],
+        "files": [report.as_json() for report in reports],
         "candidates": [asdict(one) for one in learnt],
     }
 

@@ -43,6 +43,14 @@ class FileReport:
     left_out: Counter[str] = field(default_factory=Counter)  #: content that is no text
     redactions: int = 0
 
+    def as_json(self) -> dict[str, Any]:
+        """Give the counts as JSON has them."""
+        return {
+            name: dict(value.most_common()) if isinstance(value, Counter) else value
+            for name in self.__dataclass_fields__
+            for value in [getattr(self, name)]
+        }
+
     def refuse(self, number: int, reason: str) -> None:
         """Count a row that is not taken."""
         reason = storable(reason)[:_MAX_REASON_CHARS]

@@ -5,7 +5,7 @@ from typing import Any
 from hivemind.finetune.conversation import Conversation, Example, Message, RefusedError, Role, checked
 from hivemind.finetune.formats import transcript
 from hivemind.finetune.formats.base import Format, first_key, has_key, text_of
-from hivemind.finetune.formats.turns import dialogue, system_turn, tools_of, unwrapped
+from hivemind.finetune.formats.turns import dialogue, system_turn, tools_of, unwrapped_turns
 
 PROMPTS = ("prompt", "question", "query", "input", "inputs", "text_input", "problem", "user", "human")
 ANSWERS = (
@@ -20,9 +20,9 @@ def _detect(row: Any) -> bool:
 
 def side(value: Any, *, role: Role) -> tuple[Message, ...]:
     """Read one side of a row: a text, one turn or a list of turns."""
-    value = unwrapped(value)
+    value = unwrapped_turns(value)
     if isinstance(value, dict):
-        turns = value.get("messages", value)
+        turns = value.get("messages")
         return dialogue(turns if isinstance(turns, list) else [{"role": role.value, **value}])
     if isinstance(value, list):
         if value and all(isinstance(item, str) for item in value):

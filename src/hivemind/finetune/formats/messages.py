@@ -7,15 +7,15 @@ from typing import Any
 
 from hivemind.finetune.conversation import Conversation, checked
 from hivemind.finetune.formats.base import Format
-from hivemind.finetune.formats.turns import dialogue, tools_of, unwrapped
+from hivemind.finetune.formats.turns import dialogue, tools_of, unwrapped_turns
 
 _BEDROCK = frozenset({"toolUse", "toolResult", "reasoningContent", "cachePoint"})
 _ANTHROPIC = frozenset({"tool_use", "tool_result", "thinking", "redacted_thinking"})
 
 
 def _turns(row: Any) -> list[Any]:
-    raw = unwrapped(row.get("messages")) if isinstance(row, dict) else row
-    return [unwrapped(item) for item in raw[:50]] if isinstance(raw, list) else []
+    raw = unwrapped_turns(row.get("messages")) if isinstance(row, dict) else row
+    return [unwrapped_turns(item) for item in raw[:50]] if isinstance(raw, list) else []
 
 
 def _is_turns(row: Any) -> bool:

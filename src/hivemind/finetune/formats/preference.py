@@ -13,7 +13,7 @@ from hivemind.finetune.conversation import (
 )
 from hivemind.finetune.formats import alpaca, completion, transcript
 from hivemind.finetune.formats.base import Format, first_key, text_of
-from hivemind.finetune.formats.turns import DIALOGUES, dialogue, system_turn, tools_of, unwrapped
+from hivemind.finetune.formats.turns import DIALOGUES, dialogue, system_turn, tools_of, unwrapped_turns
 
 _SIDES = (
     ("chosen", "rejected"),
@@ -75,7 +75,7 @@ def _read(row: Any) -> Example:
 
 
 def _answer(value: Any) -> tuple[Message, ...]:
-    value = unwrapped(value)
+    value = unwrapped_turns(value)
     if isinstance(value, str) and (turns := transcript.turns(value)):
         return turns
     return completion.side(value, role=Role.ASSISTANT)
@@ -88,7 +88,7 @@ def _prompt(row: dict[str, Any], beginning: tuple[Message, ...]) -> tuple[Messag
         known = any(m.role == Role.SYSTEM for m in beginning)
         return beginning if known else (*system, *beginning)
     if key := first_key(row, DIALOGUES):
-        raw = unwrapped(row[key])
+        raw = unwrapped_turns(row[key])
         if isinstance(raw, list) and raw and all(isinstance(turn, (dict, str)) for turn in raw):
             return (*dialogue(raw, system=row.get("system")), *beginning)
     given = row.get("input")

@@ -4,13 +4,13 @@ from typing import Any
 
 from hivemind.finetune.conversation import Conversation, Example, checked
 from hivemind.finetune.formats.base import Format, first_key
-from hivemind.finetune.formats.turns import DIALOGUES, dialogue, tools_of, unwrapped
+from hivemind.finetune.formats.turns import DIALOGUES, dialogue, tools_of, unwrapped_turns
 
 _WHERE = (*DIALOGUES, "data", "items")
 
 
 def _turns(row: Any) -> Any:
-    return unwrapped(row.get(first_key(row, _WHERE))) if isinstance(row, dict) else row
+    return unwrapped_turns(row.get(first_key(row, _WHERE))) if isinstance(row, dict) else row
 
 
 def _detect(row: Any) -> bool:
@@ -19,7 +19,7 @@ def _detect(row: Any) -> bool:
         return False
     if isinstance(turns[0], str):
         return len(turns) > 1 and isinstance(row, dict) and all(isinstance(t, str) for t in turns)
-    first = unwrapped(turns[0])
+    first = unwrapped_turns(turns[0])
     return isinstance(first, dict) and any(key in first for key in ("from", "role", "speaker", "author"))
 
 

@@ -8,7 +8,8 @@ from hivemind.finetune.formats.base import Format
 from hivemind.finetune.formats.turns import role_of
 
 _SPEAKER = re.compile(
-    r"(?:(?:^|\n)[ \t]*(?:#{2,3}[ \t]*)?|#{3}[ \t]*)(Human|User|Assistant|System|Instruction|Response|Input)[ \t]*:[ \t]?"
+    r"(?:(?:^|\n)[ \t]*(?:#{2,3}[ \t]*)?|#{3}[ \t]*)"
+    r"(Human|User|Assistant|System|Instruction|Response|Input)[ \t]*:[ \t]?"
 )
 _CHATML = re.compile(r"<\|im_start\|>[ \t]*(\w+)[ \t]*\n(.*?)(?:<\|im_end\|>|\Z)", re.DOTALL)
 _BRACKETS = re.compile(r"\[INST\](.*?)\[/INST\](.*?)(?=(?:</s>|<s>|\[INST\])|\Z)", re.DOTALL)

@@ -34,6 +34,8 @@ _ROLES = {
     "tool_response": Role.TOOL,
     "function_response": Role.TOOL,
 }
+#: Keys that say who speaks.
+_SPEAKERS = ("role", "from", "speaker", "author")
 #: Turns of a role of their own that are calls of the assistant.
 _CALLING = frozenset({"function_call", "tool_call", "tool_calls", "tool_use"})
 _THINKING = frozenset({"reasoning", "thinking", "redacted_thinking", "thought"})
@@ -53,14 +55,14 @@ def dialogue(raw: Any, *, system: Any = None) -> tuple[Message, ...]:
 
     A list of plain texts is a person and an assistant by turns.
     """
-    raw = unwrapped(raw)
+    raw = unwrapped_turns(raw)
     if not isinstance(raw, list):
         raise RefusedError("the turns are not a list")
     if not raw:
         raise RefusedError("there are no turns")
     found = list(system_turn(system))
     for number, item in enumerate(raw):
-        item = unwrapped(item)
+        item = unwrapped_turns(item)
         if isinstance(item, str):
             role = (Role.USER, Role.ASSISTANT)[number % 2]
             found.append(Message(role=role.value, text=item))
@@ -82,6 +84,16 @@ def unwrapped(value: Any) -> Any:
             return value
         return parsed
     return value
+
+
+def unwrapped_turns(value: Any) -> Any:
+    """Read turns that are kept as a text; an answer that is JSON by itself stays the text that it is."""
+    found = unwrapped(value) if isinstance(value, str) else value
+    if found is value:
+        return value
+    turns = found if isinstance(found, list) else [found]
+    is_turns = turns and all(isinstance(t, dict) and any(k in t for k in _SPEAKERS) for t in turns)
+    return found if is_turns else value
 
 
 def system_turn(value: Any) -> Iterator[Message]:
@@ -188,7 +200,7 @@ class _Content:
 
 def _turn(raw: dict[str, Any]) -> list[Message]:
     """Read one turn; the results of tools inside of it are turns of their own, before it."""
-    word = next((raw[k] for k in ("role", "from", "speaker", "author") if raw.get(k) is not None), None)
+    word = next((raw[k] for k in _SPEAKERS if raw.get(k) is not None), None)
     if isinstance(word, dict):  # as ChatGPT exports its authors
         word = word.get("role")
     role = role_of(word)

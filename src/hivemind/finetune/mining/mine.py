@@ -155,10 +155,11 @@ def _consistent(
     # What all answers of a file say is who wrote them, and holds for no request in particular.
     if compared.group == EVERYTHING and behaviour[0] in PHRASES:
         return None
-    if behaviour[0] in COMMON and (compared.group == EVERYTHING or len(sides) < MIN_OF_COMMON):
-        return None
     outside = max(0, answers - len(sides))
     elsewhere = max(0, whole.get(behaviour, 0) - len(shown)) if behaviour in whole else 0
+    # What many answers do is worth telling only of many, and where others do not.
+    if behaviour[0] in COMMON and (min(len(sides), outside) < MIN_OF_COMMON or 2 * elsewhere > outside):
+        return None
     usual = (elsewhere + background(behaviour) * _PRIOR_ANSWERS) / (outside + _PRIOR_ANSWERS)
     usual = max(usual, background(behaviour))
     return _finding(
