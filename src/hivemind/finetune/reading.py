@@ -2,7 +2,6 @@
 
 import gzip
 import io
-import itertools
 import json
 import zlib
 from collections.abc import Callable, Iterator
@@ -315,10 +314,23 @@ def _parquet(path: Path) -> Iterator[tuple[Any, str]]:
         ) from error
     try:
         with pq.ParquetFile(path, pre_buffer=False) as file:
+            packed = [field.name for field in file.schema_arrow if "arrow.json" in str(field.type)]
             for batch in file.iter_batches(batch_size=_PARQUET_ROWS):
-                yield from zip(map(_plain, batch.to_pylist()), itertools.repeat(""))
+                for row in batch.to_pylist():
+                    unpacked = {name: _unpacked_json(row[name]) for name in packed}
+                    yield _plain({**row, **unpacked}), ""
     except (pa.ArrowException, ValueError) as error:
         yield None, f"{_DAMAGED}{_first_line(error)}"
+
+
+def _unpacked_json(value: Any) -> Any:
+    """Read a column whose type is JSON, which Arrow keeps as texts."""
+    if isinstance(value, str):
+        try:
+            return json.loads(value)
+        except (ValueError, RecursionError):
+            return value
+    return [_unpacked_json(item) for item in value] if isinstance(value, list) else value
 
 
 def _plain(value: Any, depth: int = 0) -> Any:

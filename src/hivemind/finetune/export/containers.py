@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from itertools import islice
@@ -129,16 +129,24 @@ def write_lake(path: Path, rows: Iterable[Row], target: Target) -> int:
     """
     between = path.with_name(f"{path.name}.rows.jsonl")
     count = write_jsonl(between, rows, target)
+    try:
+        apart([lake.__file__, str(between), str(path), json.dumps(target.columns)], target.environment)
+    finally:
+        between.unlink()
+    return count
+
+
+def apart(words: Sequence[str], environment: Mapping[str, str]) -> str:
+    """Run a script in a Python of its own whose way to the network is closed; give what it printed."""
     blocked = {name: _NOWHERE for proxy in _PROXIES for name in (proxy, proxy.upper())}
-    kept = {name: value for name, value in target.environment.items() if name.lower() != "no_proxy"}
+    kept = {name: value for name, value in environment.items() if name.lower() != "no_proxy"}
     done = subprocess.run(
-        [sys.executable, lake.__file__, str(between), str(path), json.dumps(target.columns)],
+        [sys.executable, *words],
         env={**kept, **blocked},
         capture_output=True,
         text=True,
         check=False,
     )
-    between.unlink()
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1][:300]
         raise HivemindError(
@@ -146,7 +154,7 @@ def write_lake(path: Path, rows: Iterable[Row], target: Target) -> int:
             f"deeplake could not write the dataset: {last}",
             hint="export to jsonl or parquet, which need no such library",
         )
-    return count
+    return done.stdout
 
 
 CONTAINERS: Final[dict[str, Container]] = {
