@@ -60,6 +60,16 @@ class FileReport:
             self.refused_rows.append((number, reason))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Seen:
+    """Hold what is known of a row that may come again."""
+
+    session_id: str
+    format: str
+    kind: str
+    left_out: tuple[str, ...]
+
+
 @dataclass(slots=True, kw_only=True)
 class Importer:
     """Read files into one project of a workspace; without a database it only says what it would do."""
@@ -69,7 +79,7 @@ class Importer:
     project_id: str
     redactor: Redactor
     dry_run: bool = False
-    _seen: OrderedDict[bytes, str] = field(default_factory=OrderedDict)
+    _seen: OrderedDict[bytes, _Seen] = field(default_factory=OrderedDict)
 
     def take(self, path: Path, *, progress: reading.Progress | None = None) -> FileReport:
         """Import a file; run again, or after an interruption, nothing is stored twice.
@@ -105,40 +115,52 @@ class Importer:
         self, path: Path, report: FileReport, progress: reading.Progress | None
     ) -> Iterator[imports.Row | str]:
         """Yield rows to store, or only the id of one that came before."""
+        file = self.redactor.redact(report.file).text
         for raw in reading.rows(path, progress=progress or (lambda _bytes: None)):
             report.rows += 1
             if raw.problem:
                 report.refuse(raw.number, raw.problem)
+                continue
+            digest = _digest(raw.value)
+            known = self._seen.get(digest)
+            if known is not None:
+                self._seen.move_to_end(digest)
+                self._count(known, report)
+                yield known.session_id
                 continue
             try:
                 name, example = formats.read(raw.value)
             except RefusedError as refusal:
                 report.refuse(raw.number, refusal.reason)
                 continue
-            report.formats[name] += 1
-            report.kinds[storing.kind_of(example)] += 1
-            report.left_out.update(storing.left_out_of(example))
-            yield self._prepared(raw, example, file=report.file, format_name=name)
+            row = self._prepared(raw.number, example, file=file, format_name=name)
+            known = _Seen(
+                session_id=row.session_id,
+                format=name,
+                kind=storing.kind_of(example),
+                left_out=tuple(storing.left_out_of(example)),
+            )
+            self._seen[digest] = known
+            if len(self._seen) > _REMEMBERED:
+                self._seen.popitem(last=False)
+            self._count(known, report)
+            yield row
 
-    def _prepared(
-        self, raw: reading.RawRow, example: Example, *, file: str, format_name: str
-    ) -> imports.Row | str:
-        digest = _digest(raw.value)
-        if known := self._seen.get(digest):
-            self._seen.move_to_end(digest)
-            return known
-        row = storing.row_of(
+    @staticmethod
+    def _count(row: "_Seen", report: FileReport) -> None:
+        report.formats[row.format] += 1
+        report.kinds[row.kind] += 1
+        report.left_out.update(row.left_out)
+
+    def _prepared(self, number: int, example: Example, *, file: str, format_name: str) -> imports.Row:
+        return storing.row_of(
             example,
             file=file,
-            number=raw.number,
+            number=number,
             format_name=format_name,
             project_id=self.project_id,
             redactor=self.redactor,
         )
-        self._seen[digest] = row.session_id
-        if len(self._seen) > _REMEMBERED:
-            self._seen.popitem(last=False)
-        return row
 
     def _batches(self, rows: Iterable[imports.Row | str]) -> Iterator[list[imports.Row | str]]:
         batch: list[imports.Row | str] = []

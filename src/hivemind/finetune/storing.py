@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from hivemind.capture.ingest import redact
@@ -23,27 +24,30 @@ _SPOKEN = (EventKind.SYSTEM, EventKind.PROMPT, EventKind.ASSISTANT)
 def row_of(
     example: Example, *, file: str, number: int, format_name: str, project_id: str, redactor: Redactor
 ) -> imports.Row:
-    """Give an example as it is stored; its id is that of its content, redacted, wherever it came from."""
+    """Give an example as it is stored; its id is that of its content, redacted, wherever it came from.
+
+    `file` is redacted already: it is the same for many rows.
+    """
     spoken = [redact(event, redactor) for event in _events(example)]
-    facts = _facts(example, file=file, number=number, format_name=format_name)
-    head = Event(
-        kind=EventKind.SYSTEM,
-        native_id="~row",
-        text=f"row {number} of {file} ({format_name}, {facts['kind']})",
-        data=facts,
-    )
-    session_id = imports.scope_of(project_id) + _digest(example, spoken)
-    return imports.Row(session_id=session_id, format=format_name, events=(redact(head, redactor), *spoken))
-
-
-def _facts(example: Example, *, file: str, number: int, format_name: str) -> dict[str, Any]:
-    facts: dict[str, Any] = {"file": file, "row": number, "format": format_name}
-    facts["kind"] = kind_of(example)
+    kind = kind_of(example)
+    facts: dict[str, Any] = {"file": file, "row": number, "format": format_name, "kind": kind}
     if isinstance(example, Labelled):
         facts["label"] = example.label
+    head = RedactedEvent(
+        event=Event(
+            kind=EventKind.SYSTEM,
+            native_id="~row",
+            text=f"row {number} of {file} ({format_name}, {kind})",
+            data=facts,
+        )
+    )
     if example.tools:
-        facts["tools"] = list(example.tools)
-    return facts
+        described = Event(kind=EventKind.SYSTEM, native_id="~tools", data={"tools": list(example.tools)})
+        tools = redact(described, redactor)
+        facts |= tools.event.data
+        head = replace(head, redactions=tools.redactions)
+    session_id = imports.scope_of(project_id) + _digest(example, spoken)
+    return imports.Row(session_id=session_id, format=format_name, events=(head, *spoken))
 
 
 def kind_of(example: Example) -> str:
