@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from command_line import backfill_demo, run
 from finetune_rows import CONVERSATIONS, LABELLED, PAIRS, write
 
 from hivemind.capture.redaction import Redactor
@@ -304,8 +305,9 @@ def test_nothing_half_written_is_left(
 
     broken = containers.Container(name="jsonl", suffix=".jsonl", write=breaks)
     monkeypatch.setitem(containers.CONTAINERS, "jsonl", broken)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(HivemindError, match="No space") as failed:
         export(database, out, redactor, replace=True)
+    assert failed.value.slug == "export-failed"
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
     assert [path.name for path in out.parent.iterdir()] == ["out"]
 
@@ -390,3 +392,17 @@ def test_a_library_that_is_missing_is_named(
             export(database, tmp_path / "out", redactor, to=(to,))
         assert refused.value.slug == slug
     assert not (tmp_path / "out").exists()
+
+
+def test_the_command_writes_what_was_graded(tmp_path: Path) -> None:
+    """It says what it wrote, leaves an earlier export alone, and knows projects by name."""
+    env = {"HIVEMIND_HOME": str(backfill_demo(tmp_path)), "HOME": str(tmp_path)}
+    out = str(tmp_path / "out")
+    done = run("export", out, "--project", "shop-api", env=env)
+    assert (done.code, "sft.jsonl: " in done.out, "manifest.json" in done.out) == (0, True, True)
+    assert "#export-exists" in run("export", out, env=env).err
+    again = run("export", out, "--replace", "--as", "kto", "--json", env=env).json
+    assert [file["file"] for file in again["files"]] == ["kto.jsonl"]
+    labels = {row["label"] for row in rows(tmp_path / "out" / "kto.jsonl")}
+    assert labels == {True, False}
+    assert "#project-unknown" in run("export", out, "--project", "nowhere", env=env).err

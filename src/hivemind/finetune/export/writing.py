@@ -48,13 +48,20 @@ class Exporter:
         """
         for container in wanted.containers:
             CONTAINERS[container].check()
+        target = target.resolve()
         _require_free(target, replace=replace)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            work = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+        except OSError as error:
+            raise _failed(target, error) from error
         try:
             manifest = self._filled(work, wanted)
             (work / MANIFEST).write_text(json.dumps(manifest, ensure_ascii=False, indent=2) + "\n", "utf-8")
             _put(work, target)
+        except OSError as error:
+            shutil.rmtree(work, ignore_errors=True)
+            raise _failed(target, error) from error
         except BaseException:
             shutil.rmtree(work, ignore_errors=True)
             raise
@@ -103,6 +110,14 @@ class Exporter:
             "redactions": redactions,
             **measured,
         }
+
+
+def _failed(target: Path, error: OSError) -> HivemindError:
+    return HivemindError(
+        "export-failed",
+        f"{target} could not be written: {error.strerror or error}",
+        hint="free the disk or name another folder; nothing was left behind",
+    )
 
 
 def _require_free(target: Path, *, replace: bool) -> None:
