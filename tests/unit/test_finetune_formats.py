@@ -125,6 +125,23 @@ def test_an_answer_that_is_json_stays_a_text(answer: str) -> None:
     assert pair.chosen[0].text == answer
 
 
+def test_a_labelled_answer_begins_where_the_row_says() -> None:
+    """Also where a person spoke again meanwhile, and had the last word."""
+    said = [
+        {"role": "assistant", "content": "Which one?"},
+        {"role": "user", "content": "The blue one."},
+        {"role": "assistant", "content": ANSWER},
+        {"role": "user", "content": "Thanks."},
+    ]
+    asked = {"role": "user", "content": ASKED}
+    _, example = formats.read({"prompt": [asked], "completion": said, "label": True})
+    assert isinstance(example, Labelled)
+    assert [len(example.prompt), len(example.completion)] == [1, 4]
+    _, whole = formats.read({"messages": [asked, *said], "label": True})
+    assert isinstance(whole, Labelled)
+    assert [m.text for m in whole.completion] == [ANSWER]
+
+
 def test_a_label_that_is_a_class_makes_no_thumb() -> None:
     """`label: sports` says what a text is about, not whether the answer was good."""
     name, example = formats.read({"messages": CONVERSATIONS["openai"][2]["messages"], "label": "sports"})

@@ -110,6 +110,8 @@ def _bare(messages: Sequence[Message]) -> list[Message]:
 
 def last_answer(messages: Sequence[Message]) -> tuple[tuple[Message, ...], tuple[Message, ...]]:
     """Cut a dialogue into what leads up to its last answer, and that answer with its tool calls."""
+    while messages and messages[-1].role == Role.USER:
+        messages = messages[:-1]  # nobody answered any more
     asked = [n for n, m in enumerate(messages) if m.role == Role.USER]
     cut = asked[-1] + 1 if asked else 0
     if not asked:

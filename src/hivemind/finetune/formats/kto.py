@@ -13,7 +13,7 @@ from hivemind.finetune.conversation import (
 from hivemind.finetune.formats import messages
 from hivemind.finetune.formats.alpaca import ALPACA
 from hivemind.finetune.formats.base import Format, has_key
-from hivemind.finetune.formats.completion import COMPLETION
+from hivemind.finetune.formats.completion import COMPLETION, request
 from hivemind.finetune.formats.gemini import GEMINI
 from hivemind.finetune.formats.sharegpt import SHAREGPT
 
@@ -39,11 +39,15 @@ def _detect(row: Any) -> bool:
 
 
 def _read(row: Any) -> Example:
-    found = next(form for form in _UNDER if form.detect(row)).read(row)
-    label = _label(row)
+    form = next(form for form in _UNDER if form.detect(row))
+    found, label = form.read(row), _label(row)
     if not isinstance(found, Conversation) or label is None:
         raise RefusedError("the label is neither true nor false")
-    prompt, completion = last_answer(found.messages)
+    if form is COMPLETION:  # the row says itself where the answer begins
+        asked = len(request(row))
+        prompt, completion = found.messages[:asked], found.messages[asked:]
+    else:
+        prompt, completion = last_answer(found.messages)
     return checked(Labelled(prompt=prompt, completion=completion, label=label, tools=found.tools))
 
 

@@ -36,6 +36,7 @@ _TABLE = re.compile(r"^\|.*\|[ \t]*\n\|[ :|-]+\|", re.MULTILINE)
 _FIELD = re.compile(
     r"^[ \t]*(?:\*\*|- |\* )?([A-Z][A-Za-z]+(?: [A-Za-z]+){0,2})(?:\*\*)?:(?:\*\*)?(?=\s|$)", re.MULTILINE
 )
+_SPEAKERS = frozenset({"Assistant", "User", "Human", "System", "Observation", "Thought", "Action"})
 _OPTION = re.compile(r"\(?([A-Ea-e])\)?[.:)]?")
 _NUMBER = re.compile(r"[-+]?[$€£]?\d[\d,.]*%?")
 _REFUSAL = re.compile(
@@ -119,7 +120,7 @@ def _of_form(text: str) -> Iterator[Behaviour]:
         yield ("headings",)
     if _TABLE.search(text):
         yield ("table",)
-    yield from {("field", name) for name in _FIELD.findall(text)}
+    yield from {("field", name) for name in _FIELD.findall(text) if name not in _SPEAKERS}
     if _NUMBER.fullmatch(text):
         yield ("number",)
     elif _OPTION.fullmatch(text):

@@ -22,6 +22,7 @@ _MAX_COMPARED: Final = 40
 _BEGINNINGS = """
     quite sure okay yes well great nice good tell know needs wondering interested looking trying curious
     following given here there very much really actually today
+    calling because hoping wanted recently supposed trying
 """
 _ASKING = frozenset(_BEGINNINGS.split())
 _WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")

@@ -155,6 +155,9 @@ def _consistent(
     # What all answers of a file say is who wrote them, and holds for no request in particular.
     if compared.group == EVERYTHING and behaviour[0] in PHRASES:
         return None
+    rejected = compared.rejected.values()
+    if len(rejected) >= MIN_ANSWERS and 2 * sum(s.shows(behaviour) for s in rejected) > len(rejected):
+        return None  # what rejected answers do as well is not why the others were accepted
     outside = max(0, answers - len(sides))
     elsewhere = max(0, whole.get(behaviour, 0) - len(shown)) if behaviour in whole else 0
     # What many answers do is worth telling only of many, and where others do not.
@@ -272,12 +275,11 @@ def _alike(one: Sequence[int], other: Sequence[int]) -> float:
 
 def _told(findings: Sequence[Finding]) -> list[Finding]:
     """Leave out what says less than something else that is said."""
-    kinds = {f.behaviour[0] for f in findings if not f.is_pitfall}
     distinct = {(f.behaviour, f.is_pitfall): f for f in findings}
-    lessons = [
-        f
-        for f in distinct.values()
-        if not f.is_pitfall and not _SAYS_LESS.get(f.behaviour[0], frozenset()) & kinds
-    ]
-    pitfalls = [f for f in distinct.values() if f.is_pitfall]
+    sides: list[list[Finding]] = []
+    for is_pitfall in (False, True):
+        own = [f for f in distinct.values() if f.is_pitfall is is_pitfall]
+        kinds = {f.behaviour[0] for f in own}
+        sides.append([f for f in own if not _SAYS_LESS.get(f.behaviour[0], frozenset()) & kinds])
+    lessons, pitfalls = sides
     return [*lessons[:MAX_LESSONS], *pitfalls[:MAX_PITFALLS]]

@@ -15,6 +15,16 @@ MIN_OPENING_WORDS: Final = 3
 _HEAD, _TAIL = 60, 30
 #: Words of a phrase that are not of every sentence.
 MIN_TELLING: Final = 2
+#: Marks of code and of scaffolds around an answer, and names of speakers.
+_MARKUP = re.compile(r"[<>{}\[\]`\\|=]|\b(?:Assistant|User|Human|System|Observation|Thought|Action):")
+#: What people in service say to anybody.
+_POLITE = re.compile(
+    r"anything else|feel free|let me know|(?:have a|enjoy your) (?:great|nice|good|wonderful|day)"
+    r"|hope (?:this|that) helps"
+    r"|happy to (?:help|assist)|(?:help|assist) you (?:with|today|further)|thank you for|you(?:'|’)re welcome"
+    r"|(?:hesitate|free) to (?:ask|reach)|reach out",
+    re.IGNORECASE,
+)
 _SPACES = re.compile(r"\s+")
 
 
@@ -43,6 +53,8 @@ def shared(texts: Sequence[Sequence[str]], *, least: int) -> list[Behaviour]:
 
 def says_something(phrase: str) -> bool:
     """Say whether a phrase holds words of its own, and no numbers, which are of one answer only."""
+    if not phrase or _MARKUP.search(phrase) or _POLITE.search(phrase):
+        return False
     return not any(c.isdigit() for c in phrase) and len(words_of_request(phrase)) >= MIN_TELLING
 
 
