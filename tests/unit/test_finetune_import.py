@@ -188,3 +188,16 @@ def test_the_command_says_what_it_did(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     """A missing library says how to get it; a missing file is a matter of usage."""
     assert run("import", str(tmp_path / "none.jsonl")).code == 2
+
+
+def test_what_was_imported_can_be_taken_back(tmp_path: Path) -> None:
+    """By the name of its file, which need not be there any more; other files stay."""
+    rows = [{"prompt": f"How many are {n}?", "completion": f"As many as {n}."} for n in range(6)]
+    one = write(tmp_path / "one.jsonl", rows[:4])
+    two = write(tmp_path / "two.jsonl", rows[3:])
+    run("import", str(one), str(two), "--everywhere")
+    one.unlink()
+    assert run("import", "one.jsonl", "--everywhere", "--forget", "--json").json["forgotten"] == 4
+    assert run("import", str(two), "--everywhere", "--json").json["new"] == 1
+    left = run("sql", "SELECT count(*) AS n FROM sessions WHERE agent = 'import'", "--json").json
+    assert left == [{"n": 3}]

@@ -26,7 +26,7 @@ _SHOWN_REASONS = 5
     nargs=-1,
     required=True,
     metavar="FILE…",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=click.Path(dir_okay=False, path_type=Path),
 )
 @click.option(
     "--project",
@@ -35,6 +35,7 @@ _SHOWN_REASONS = 5
 )
 @click.option("--everywhere", is_flag=True, help="It is for every project.")
 @click.option("--dry-run", is_flag=True, help="Say what would be imported; store nothing.")
+@click.option("--forget", is_flag=True, help="Delete what was imported from files of these names.")
 @click.option("--no-mine", is_flag=True, help="Only store; the next import mines.")
 @json_option
 @pass_app
@@ -45,6 +46,7 @@ def import_data(
     project: Path | None,
     everywhere: bool,
     dry_run: bool,
+    forget: bool,
     no_mine: bool,
     as_json: bool,
 ) -> None:
@@ -59,18 +61,31 @@ def import_data(
     """
     if project and everywhere:
         raise click.UsageError("--project and --everywhere exclude each other")
+    if forget and dry_run:
+        raise click.UsageError("--forget and --dry-run exclude each other")
+    if missing := [path for path in files if not (forget or path.is_file())]:
+        raise click.BadParameter(f"file {str(missing[0])!r} does not exist", param_hint="FILE…")
     reports: list[FileReport] = []
     learnt: list[Learnt] = []
+    forgotten = 0
     with app.database(must_exist=False) as database:
         facts = None if everywhere else _project(app, database, project or Path.cwd(), keep=not dry_run)
         project_id = facts[0] if facts else ""
-        reports = _take(app, database, files, project_id=project_id, dry_run=dry_run, quiet=as_json)
+        if forget:
+            forgotten = _forget(app, database, files, project_id=project_id)
+        else:
+            reports = _take(app, database, files, project_id=project_id, dry_run=dry_run, quiet=as_json)
         if not (dry_run or no_mine):
             learnt = _learn(app, database, project_id, quiet=as_json)
     if as_json:
-        emit(_summary(reports, learnt, dry_run=dry_run))
+        emit(_summary(reports, learnt, dry_run=dry_run) | {"forgotten": forgotten})
     else:
-        _tell(app, reports, learnt, where=facts[1] if facts else "every project", dry_run=dry_run)
+        where = facts[1] if facts else "every project"
+        _tell(app, reports, where=where, dry_run=dry_run)
+        if forget:
+            app.say(f"{count(forgotten, 'row')} deleted.")
+        if not (dry_run or no_mine):
+            _tell_learnt(app, learnt, where=where)
     if any(report.refused for report in reports):
         raise click.exceptions.Exit(1)
 
@@ -90,6 +105,17 @@ def _project(app: App, database: "Database", folder: Path, *, keep: bool) -> tup
         known = sessions.known_project(workspace, found)
         sessions.put_project(workspace, known)
     return known.project_id, known.name
+
+
+def _forget(app: App, database: "Database", files: tuple[Path, ...], *, project_id: str) -> int:
+    from hivemind.capture import boundary
+    from hivemind.domain.text import storable
+    from hivemind.finetune import importing
+
+    names = [boundary.redactor().redact(storable(path.name)).text for path in files]
+    return sum(
+        importing.forget(database, app.workspace_id, project_id=project_id, file=name) for name in names
+    )
 
 
 def _take(
@@ -160,9 +186,7 @@ def _summary(reports: "list[FileReport]", learnt: "list[Learnt]", *, dry_run: bo
     }
 
 
-def _tell(
-    app: App, reports: "list[FileReport]", learnt: "list[Learnt]", *, where: str, dry_run: bool
-) -> None:
+def _tell(app: App, reports: "list[FileReport]", *, where: str, dry_run: bool) -> None:
     for r in reports:
         formats = ", ".join(f"{n:,} {name}" for name, n in r.formats.most_common()) or "nothing known"
         would = "would be new" if dry_run else "new"
@@ -183,7 +207,9 @@ def _tell(
         app.say(f"{count(secrets, 'secret')} replaced.")
     if dry_run:
         app.say(f"For {where}. Nothing was stored.")
-        return
+
+
+def _tell_learnt(app: App, learnt: "list[Learnt]", *, where: str) -> None:
     for one in learnt:
         app.say(
             f"{one.action} {one.name} ({one.state or 'no skill'})" + (f": {one.reason}" if one.reason else "")

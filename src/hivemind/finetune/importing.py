@@ -175,6 +175,16 @@ class Importer:
             yield batch
 
 
+def forget(database: Database, workspace_id: str, *, project_id: str, file: str) -> int:
+    """Delete a project's rows that were first seen in a file of this name; give their number."""
+    with database.read(workspace_id) as workspace:
+        ids = imports.of_file(workspace, project_id, file)
+    for start in range(0, len(ids), BATCH_ROWS):
+        with database.write(workspace_id) as workspace:
+            imports.delete(workspace, ids[start : start + BATCH_ROWS])
+    return len(ids)
+
+
 def _digest(value: Any) -> bytes:
     try:
         text = orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)

@@ -117,6 +117,28 @@ def each(workspace: Workspace, project_id: str | None, *, limit: int = 0) -> Ite
         yield from found.items()
 
 
+def of_file(workspace: Workspace, project_id: str, file: str) -> list[str]:
+    """Give a project's rows that were first seen in a file of this name."""
+    e = schema.events
+    scope = scope_of(project_id)
+    query = sa.select(e.c.session_id).where(
+        e.c.workspace_id == workspace.workspace_id,
+        e.c.session_id >= scope,
+        e.c.session_id < scope[:-1] + chr(ord(scope[-1]) + 1),
+        e.c.seq == 0,
+        e.c.data["file"].as_string() == file,
+    )
+    return sorted(workspace.execute(query).scalars())
+
+
+def delete(workspace: Workspace, session_ids: Sequence[str]) -> None:
+    """Delete rows with their events and what they showed; nothing is learnt from them any more."""
+    for table in (schema.events, schema.occurrences, schema.evidence, schema.sessions):
+        for start in range(0, len(session_ids), _CHUNK):
+            here = table.c.session_id.in_(session_ids[start : start + _CHUNK])
+            workspace.execute(table.delete().where(table.c.workspace_id == workspace.workspace_id, here))
+
+
 def _here(workspace: Workspace, scope: str) -> sa.ColumnElement[bool]:
     t = schema.sessions
     return sa.and_(

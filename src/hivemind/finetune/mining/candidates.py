@@ -99,12 +99,14 @@ def _occurrences(finding: Finding, *, topic: str, read: Sequence[Sample]) -> Ite
         if side is None or sample.session_id in seen:
             continue
         seen.add(sample.session_id)
+        is_call = finding.behaviour[0].startswith("calls") and bool(side.call_event_id)
+        excerpt = side.call_excerpt if is_call else side.excerpt
         shown = (
             Evidence(
-                event_id=side.event_id,
+                event_id=side.call_event_id if is_call else side.event_id,
                 session_id=sample.session_id,
                 role=role,
-                excerpt=f"{sample.file} row {sample.row}: {side.excerpt}"[:200],
+                excerpt=f"{sample.file} row {sample.row}: {excerpt}"[:200],
             ),
             Evidence(
                 event_id=sample.request_event_id,

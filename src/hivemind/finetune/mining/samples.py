@@ -1,7 +1,7 @@
 """Cut imported rows into requests with their accepted and rejected answers."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from hivemind.domain.events import EventKind
@@ -13,6 +13,7 @@ from hivemind.finetune.mining.groups import Asked
 #: Requests of one dialogue that are looked at.
 MAX_TURNS: Final = 3
 MAX_REQUEST_CHARS: Final = 2_000
+MAX_EXCERPT_CHARS: Final = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +24,8 @@ class Side:
     words: tuple[str, ...]
     event_id: str
     excerpt: str
+    call_event_id: str = ""  #: of its first call
+    call_excerpt: str = ""
     key: int  #: the same for the same answer
 
     def shows(self, behaviour: Behaviour) -> bool:
@@ -107,7 +110,12 @@ def _side(events: Sequence[Any], *, has_tools: bool) -> Side | None:
         return None
     shown = [e for e in events if e.kind in (EventKind.ASSISTANT, EventKind.TOOL_CALL) and e.text.strip()]
     event = shown[-1] if answer.text and shown else events[-1]
-    return side_of(answer, event_id=event.event_id, has_tools=has_tools)
+    side = side_of(answer, event_id=event.event_id, has_tools=has_tools)
+    call = next((e for e in events if e.kind == EventKind.TOOL_CALL), None)
+    if call is None:
+        return side
+    excerpt = f"{call.tool_name} {call.text}"[:MAX_EXCERPT_CHARS]
+    return replace(side, call_event_id=call.event_id, call_excerpt=excerpt)
 
 
 def side_of(answer: Answer, *, event_id: str, has_tools: bool = False) -> Side:
@@ -116,6 +124,8 @@ def side_of(answer: Answer, *, event_id: str, has_tools: bool = False) -> Side:
         does=behaviours(answer, has_tools=has_tools),
         words=phrases.words_of(answer.text),
         event_id=event_id,
-        excerpt=" ".join(answer.text.split())[:200] or ", ".join(name for name, _ in answer.calls)[:200],
+        excerpt=(" ".join(answer.text.split()) or ", ".join(name for name, _ in answer.calls))[
+            :MAX_EXCERPT_CHARS
+        ],
         key=hash((answer.text, answer.calls)),
     )
