@@ -21,6 +21,7 @@ ALLOWED = {
         "server",
         "worker",
         "distill",
+        "finetune",
         "library",
         "retrieval",
         "evaluation",
@@ -34,8 +35,20 @@ ALLOWED = {
     }
     | {"domain", "errors"},
     "server": {"retrieval", "library", "evaluation", "capture", "store", "config", "domain", "errors"},
-    "worker": {"distill", "llm", "library", "evaluation", "retrieval", "capture", "agents", "store", "config"}
+    "worker": {
+        "distill",
+        "finetune",
+        "llm",
+        "library",
+        "evaluation",
+        "retrieval",
+        "capture",
+        "agents",
+        "store",
+        "config",
+    }
     | {"domain", "errors"},
+    "finetune": {"distill", "library", "capture", "agents", "store", "domain", "errors"},
     "distill": {"library", "llm", "capture", "agents", "store", "domain", "errors"},
     "report": {"evaluation", "retrieval", "store", "domain", "errors"},
     "evaluation": {"library", "capture", "agents", "store", "domain", "errors"},

@@ -394,7 +394,7 @@ def test_status_before_and_after(stored: Path) -> None:
     found = run("status", "--json").json
     assert set(found) == {
         *("workspace", "data", "capture", "policy", "agents", "worker", "spool_bytes", "database_bytes"),
-        *("stored", "model", "skills", "offers", "problems", "flags", "holdout", "new_models"),
+        *("stored", "model", "skills", "offers", "problems", "flags", "holdout", "new_models", "search"),
         *("withheld", "only_withheld"),
     }
 
