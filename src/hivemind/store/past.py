@@ -15,6 +15,7 @@ from hivemind.domain.events import EventKind
 from hivemind.domain.outcomes import Outcome
 from hivemind.store import schema
 from hivemind.store.database import Workspace
+from hivemind.store.origin import was_done
 
 #: What names an event in the full-text index.
 Document: TypeAlias = int | str
@@ -137,7 +138,7 @@ def work(workspace: Workspace, chosen: Filter) -> list[Work]:
     found = sa.select(*columns).select_from(
         s.outerjoin(e, sa.and_(e.c.workspace_id == s.c.workspace_id, e.c.session_id == s.c.session_id))
     )
-    found = found.where(s.c.workspace_id == workspace.workspace_id)
+    found = found.where(was_done(workspace))
     if chosen.project_ids is not None:
         found = found.where(s.c.project_id.in_(chosen.project_ids))
     if chosen.agent:
