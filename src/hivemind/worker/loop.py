@@ -396,6 +396,7 @@ class Worker:
             if learn.learn(self.database, workspace_id, settings=self.settings).is_to_publish:
                 self.to_publish.add(workspace_id)
             self.to_word.add(workspace_id)
+            self.indexes.look(workspace_id)
         for workspace_id in sorted(self.to_publish):
             self.to_publish.discard(workspace_id)
             self.indexes.look(workspace_id)
