@@ -73,7 +73,10 @@ def measure(folder: Path, *, skills: int = PROJECT_SKILLS) -> Figures:
         database, index = Path(layout.database(str(data))), Path(layout.index_dir(str(data)), WORKSPACE)
         if skills > stored:
             large_library.store(database, folder, skills - stored)
-        large_library.index(database, index, embedding.load(threads=2)).save()
+        made = large_library.index(database, index)
+        if (embed := embedding.load(threads=2)) is not None:
+            large_library.give_vectors(made, database, embed)
+        made.save()
         env = {"PATH": os.environ["PATH"], "HOME": name, "HIVEMIND_HOME": str(data), "LANG": "C.UTF-8"}
         cold_data = Path(name, "cold")
         cold_data.mkdir()

@@ -42,15 +42,19 @@ def store(path: Path, data: Path, size: int) -> None:
         database.close()
 
 
-def index(path: Path, folder: Path, embed: embedding.Embedder | None) -> Index:
-    """Index the skills of a database, with turned vectors where there is a model."""
+def index(path: Path, folder: Path) -> Index:
+    """Index the words of the skills of a database."""
     with closing(sqlite3.connect(path)) as connection:
         made = Index.open(folder, workspace_id=WORKSPACE)
         made.refresh(connection)
-        if embed is not None:
-            made.use(Turned(embed), model=embedding.MODEL)
-            made.embed_pending(connection, at_most_s=3600)
     return made
+
+
+def give_vectors(made: Index, path: Path, embed: embedding.Embedder) -> None:
+    """Give an index turned vectors, under the name of the real model."""
+    with closing(sqlite3.connect(path)) as connection:
+        made.use(Turned(embed), model=embedding.MODEL)
+        made.embed_pending(connection, at_most_s=3600)
 
 
 def varied(skills: Sequence[dict[str, Any]], size: int) -> Iterator[tuple[str, SkillDocument]]:

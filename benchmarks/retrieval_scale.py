@@ -66,11 +66,11 @@ def measure(data: Path, size: int) -> dict[str, float]:
         large_library.store(path, data, size)
         folder = Path(temporary, "index")
         started = time.perf_counter()
-        index = large_library.index(path, folder, None)
+        index = large_library.index(path, folder)
         figures["build_s"] = time.perf_counter() - started
         if embed is not None:
             figures["embed_ms"] = 1e3 * _timed(lambda: embed(asked[:50])) / 50
-            index = large_library.index(path, folder, embed)
+            large_library.give_vectors(index, path, embed)
         figures["save_s"] = _timed(index.save)
         figures["files_mib"] = sum(one.stat().st_size for one in folder.iterdir()) / _MIB
         child = subprocess.run(
