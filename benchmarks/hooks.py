@@ -1,10 +1,12 @@
 """Measure what an agent waits for: the hook's wall time, beside a bare interpreter in the same run.
 
-`python -m benchmarks.hooks --data FOLDER [--json]`; FOLDER holds skills/corpus.jsonl.gz, whose first 1,000
-skills are put into a database of a made-up project. Commands are run in turn, so that a busy moment of the
-machine hits all of them; the figures are wall times of whole processes in milliseconds.
+`python -m benchmarks.hooks --data FOLDER [--skills N] [--json]`; FOLDER holds skills/corpus.jsonl.gz, whose
+first 1,000 skills are put into a database of a made-up project; more are of every project, varied from the
+corpus (benchmarks/large_library.py). Commands are run in turn, so that a busy moment hits all of
+them; the figures are wall times of whole processes in milliseconds.
 """
 
+import argparse
 import gzip
 import json
 import os
@@ -15,19 +17,25 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+from benchmarks import large_library
 from benchmarks.command import Figures, run
+from benchmarks.retrieval import WORKSPACE
 from hivemind.capture import hook, layout
 from hivemind.capture.git import project_of
 from hivemind.domain.events import SessionFacts
 from hivemind.domain.skills import SkillDocument, SkillState
 from hivemind.library import lifecycle
+from hivemind.retrieval.index import embedding
+from hivemind.server import worker_socket
 from hivemind.store import sessions
 from hivemind.store.database import open_database
 
 CORPUS = "skills/corpus.jsonl.gz"
-SKILLS = 1_000
+#: Skills of the project at most; the others are of every project.
+PROJECT_SKILLS = 1_000
 RUNS = 200
 CLI_RUNS = 10
 PROMPTS = (
@@ -56,12 +64,19 @@ class Command:
         return took_ms
 
 
-def measure(folder: Path) -> Figures:
+def measure(folder: Path, *, skills: int = PROJECT_SKILLS) -> Figures:
     """Time hooks with and without a worker, and the command line."""
     with tempfile.TemporaryDirectory(prefix="hivemind-bench-") as name:
         data, project = Path(name, "data"), Path(name, "project")
         project.mkdir()
-        stored = _fill(data, project, folder / CORPUS)
+        stored = _fill(data, project, folder / CORPUS, most=min(skills, PROJECT_SKILLS))
+        database, index = Path(layout.database(str(data))), Path(layout.index_dir(str(data)), WORKSPACE)
+        if skills > stored:
+            large_library.store(database, folder, skills - stored)
+        made = large_library.index(database, index)
+        if (embed := embedding.load(threads=2)) is not None:
+            large_library.give_vectors(made, database, embed)
+        made.save()
         env = {"PATH": os.environ["PATH"], "HOME": name, "HIVEMIND_HOME": str(data), "LANG": "C.UTF-8"}
         cold_data = Path(name, "cold")
         cold_data.mkdir()
@@ -69,7 +84,7 @@ def measure(folder: Path) -> Figures:
             (cold_data / path.name).write_bytes(path.read_bytes())
         worker = subprocess.Popen([sys.executable, "-P", "-m", "hivemind.worker", str(data)], env=env)
         try:
-            _wait_for(Path(layout.socket_path(str(data))))
+            _wait_for(data)
             times = _interleaved(data, cold_data, project, env)
         finally:
             worker.terminate()
@@ -81,7 +96,7 @@ def measure(folder: Path) -> Figures:
             )
             for verb, words in (("help", ("--help",)), ("status", ("status",)))
         }
-    figures: dict[str, float | str] = {"skills": stored, "runs": RUNS}
+    figures: dict[str, float | str] = {"skills": max(skills, stored), "runs": RUNS}
     for name_, values in times.items():
         figures[f"{name_}_median_ms"] = statistics.median(values)
         figures[f"{name_}_p99_ms"] = statistics.quantiles(values, n=100)[98]
@@ -91,7 +106,7 @@ def measure(folder: Path) -> Figures:
     return figures | {f"hivemind_{verb}_ms": value for verb, value in cli.items()}
 
 
-def _fill(data: Path, project: Path, corpus: Path) -> int:
+def _fill(data: Path, project: Path, corpus: Path, *, most: int) -> int:
     """Make a database with skills on trial in one project; texts from the corpus, no gates in the way."""
     facts = project_of(str(project))
     database = open_database(Path(layout.database(str(data))))
@@ -113,19 +128,21 @@ def _fill(data: Path, project: Path, corpus: Path) -> int:
             )
             lifecycle.decide(workspace, skill.skill_id, SkillState.TRIAL, actor="policy:bench")
             stored += 1
-            if stored == SKILLS:
+            if stored == most:
                 break
     database.close()
     return stored
 
 
-def _wait_for(socket: Path) -> None:
-    end = time.monotonic() + 30
-    while not socket.exists():
+def _wait_for(data: Path) -> None:
+    """Wait until the worker ranks by its index, and has done what it does at its start."""
+    end = time.monotonic() + 600
+    request = {"op": "rank", "workspace": WORKSPACE, "project": "", "prompt": PROMPTS[0]}
+    while not (worker_socket.ask(data, request) or {}).get("ranked"):
         if time.monotonic() > end:
             raise SystemExit("the worker did not come up")
-        time.sleep(0.05)
-    time.sleep(1.0)
+        time.sleep(0.2)
+    time.sleep(2.0)
 
 
 def _interleaved(data: Path, cold_data: Path, project: Path, env: dict[str, str]) -> dict[str, list[float]]:
@@ -159,7 +176,10 @@ def _interleaved(data: Path, cold_data: Path, project: Path, env: dict[str, str]
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the benchmark."""
-    return run("hooks", measure, needs=[CORPUS], argv=argv)
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--skills", type=int, default=PROJECT_SKILLS)
+    known, others = parser.parse_known_args(argv)
+    return run("hooks", partial(measure, skills=known.skills), needs=[CORPUS], argv=others)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ ALLOWED = {
         "server",
         "worker",
         "distill",
+        "finetune",
         "library",
         "retrieval",
         "evaluation",
@@ -34,8 +35,20 @@ ALLOWED = {
     }
     | {"domain", "errors"},
     "server": {"retrieval", "library", "evaluation", "capture", "store", "config", "domain", "errors"},
-    "worker": {"distill", "llm", "library", "evaluation", "retrieval", "capture", "agents", "store", "config"}
+    "worker": {
+        "distill",
+        "finetune",
+        "llm",
+        "library",
+        "evaluation",
+        "retrieval",
+        "capture",
+        "agents",
+        "store",
+        "config",
+    }
     | {"domain", "errors"},
+    "finetune": {"distill", "library", "capture", "agents", "store", "domain", "errors"},
     "distill": {"library", "llm", "capture", "agents", "store", "domain", "errors"},
     "report": {"evaluation", "retrieval", "store", "domain", "errors"},
     "evaluation": {"library", "capture", "agents", "store", "domain", "errors"},
@@ -45,7 +58,7 @@ ALLOWED = {
     "config": {"capture", "errors"},
     "store": {"domain", "errors"},
     "agents": {"domain", "errors"},
-    "retrieval": {"domain"},
+    "retrieval": {"store", "domain", "errors"},
     "demo": set(),
     "domain": {"errors"},
     "errors": set(),
@@ -57,7 +70,13 @@ EVERYWHERE = {"__init__"}
 ONLY = {
     ("config", "capture"): {"hivemind.capture.layout"},  # where the data folder is
     ("capture", "retrieval"): {"hivemind.retrieval.cold"},  # the hook's answer without a worker
-    ("retrieval", "domain"): {"hivemind.domain.holdout"},  # what is withheld, also without a worker
+    # What is withheld, also without a worker; and what past work is made of.
+    ("retrieval", "domain"): {
+        "hivemind.domain.holdout",
+        "hivemind.domain.skills",
+        "hivemind.domain.events",
+        "hivemind.domain.outcomes",
+    },
 }
 #: Modules that an agent waits for: started as a script, or imported by it.
 HOOK = (

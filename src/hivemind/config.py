@@ -65,7 +65,7 @@ SETTINGS = (
     ),
     Setting(key="inject.enabled", default=True, help="give the agent the relevant skills at each prompt"),
     Setting(
-        key="inject.max_skills", default=3, least=0, most=10, help="skills given with one prompt at most"
+        key="inject.max_skills", default=2, least=0, most=10, help="skills given with one prompt at most"
     ),
     Setting(
         key="inject.budget_tokens",
@@ -73,6 +73,11 @@ SETTINGS = (
         least=0,
         most=2400,
         help="tokens given with one prompt at most",
+    ),
+    Setting(
+        key="inject.embeddings",
+        default=True,
+        help="find skills by meaning, too, where the extra `embeddings` is installed (200 MB of memory)",
     ),
     Setting(
         key="holdout.enabled",
@@ -139,8 +144,9 @@ class Settings:
     share_policy: str = "review"
     publish_max_per_project: int = 12
     inject_enabled: bool = True
-    inject_max_skills: int = 3
+    inject_max_skills: int = 2
     inject_budget_tokens: int = 1500
+    inject_embeddings: bool = True
     holdout_enabled: bool = True
     holdout_trial_percent: int = 10
     holdout_active_percent: int = 5

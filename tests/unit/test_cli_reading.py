@@ -351,10 +351,34 @@ def test_search(stored: Path) -> None:
     found = run("search", "migrate", "--json").json
     assert {s["name"] for s in found["skills"]} >= {"shop-api-migrate"}
     assert {"session_id", "seq", "at", "kind", "text"} <= set(found["events"][0])
+    work = found["episodes"][0]
+    assert {"session_id", "episode", "agent", "project", "outcome", "transcript", "turns"} <= set(work)
+    assert Path(work["transcript"]).name.startswith(work["session_id"])
+    assert {"request"} <= {turn["role"] for turn in work["turns"]}
     nothing = run("search", "zzzznothing\x1b[31m")
     assert nothing.code == 0
     assert nothing.out.startswith("Nothing stored matches")
     assert not CONTROL.search(nothing.out)
+
+
+def test_search_is_narrowed(stored: Path) -> None:
+    """Project, agent, time and outcome narrow it down, leaving nothing out; what cannot be read is said."""
+    everything = run("search", "openapi.json client", "--json", "--limit", "50").json["episodes"]
+    assert everything
+    for words in (["--agent", "claude"], ["--project", everything[0]["project"]], ["--since", "2020-01-01"]):
+        assert run("search", "openapi.json client", "--json", "--limit", "50", *words).json["episodes"]
+    for outcome in ("success", "failure", "unknown"):
+        found = run("search", "openapi.json client", "--json", "--limit", "50", "--outcome", outcome).json
+        wanted = [one for one in everything if one["outcome"] == outcome]
+        assert {(one["session_id"], one["episode"]) for one in found["episodes"]} == {
+            (one["session_id"], one["episode"]) for one in wanted
+        }
+        assert found["skills"] == []
+    none = run("search", "openapi.json client", "--agent", "pi")
+    assert (none.code, none.out.startswith("Nothing stored matches")) == (0, True)
+    assert "of the project, agent, time and outcome" in none.err
+    wrong = run("search", "client", "--until", "yesterday")
+    assert (wrong.code, "'yesterday' is not a time" in wrong.err) == (1, True)
 
 
 def test_status_before_and_after(stored: Path) -> None:
@@ -370,7 +394,8 @@ def test_status_before_and_after(stored: Path) -> None:
     found = run("status", "--json").json
     assert set(found) == {
         *("workspace", "data", "capture", "policy", "agents", "worker", "spool_bytes", "database_bytes"),
-        *("stored", "model", "skills", "offers", "problems", "flags", "holdout", "new_models"),
+        *("stored", "model", "skills", "offers", "problems", "flags", "holdout", "new_models", "search"),
+        *("withheld", "only_withheld"),
     }
 
 

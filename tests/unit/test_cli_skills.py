@@ -14,7 +14,10 @@ from command_line import CONTROL, backfill_demo, run, shell
 from stories import ask, failed, ran, transcript
 
 from hivemind.cli import doctor
+from hivemind.domain.exposures import Arm, Channel, Offer
 from hivemind.library.document import parse
+from hivemind.store import offers, skills
+from hivemind.store.database import open_database
 
 CHECKS = "shop-api-checks"
 
@@ -62,6 +65,42 @@ def test_show() -> None:
     found = run("skills", "show", CHECKS, "--json").json
     assert {"document", "skill_md", "findings", "evidence", "decisions", "files", "state"} <= set(found)
     assert found["skill_md"] == run("skills", "show", CHECKS, "--raw").out
+
+
+def test_a_skill_that_was_only_withheld_says_so() -> None:
+    """Where nothing is seen of a new skill because a draw withheld it, status and the skill say that."""
+    database = open_database(Path(os.environ["HIVEMIND_HOME"]) / "hivemind.db")
+    with database.read() as workspace:
+        skill = skills.find(workspace, CHECKS)
+
+    def offered(session: str, arm: Arm) -> None:
+        with database.write() as workspace:
+            new = Offer(
+                session_id=session,
+                skill_id=skill.skill_id,
+                version=1,
+                channel=Channel.PROMPT,
+                arm=arm,
+                agent="claude",
+                at=skill.created_at,
+                share=0.1,
+            )
+            offers.record(workspace, [new])
+
+    assert "use: it has fitted no session yet" in run("skills", "show", CHECKS).out
+    offered("s1", Arm.WITHHELD)
+    shown, status = run("skills", "show", CHECKS).out, run("status").out
+    assert "use: no session has had it yet; 1 session that it fitted went without, drawn to learn" in shown
+    assert "shown to agents 0 times, withheld 1 time" in status
+    assert f"holdout: no session has had {CHECKS} yet" in status
+    offered("s2", Arm.GIVEN)
+    database.close()
+    shown, status = run("skills", "show", CHECKS).out, run("status").out
+    assert "use: 1 session had it; 1 session that it fitted went without" in shown
+    assert "shown to agents 1 time, withheld 1 time" in status
+    assert "no session has had" not in status
+    use = run("skills", "show", CHECKS, "--json").json["use"]
+    assert use == {"sessions_given": 1, "sessions_withheld": 1}
 
 
 @pytest.mark.parametrize("words", [["nonsense"], [CHECKS, "--version", "99"]])

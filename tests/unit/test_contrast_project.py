@@ -249,13 +249,17 @@ def test_stored_outcomes_are_read(database: Database, tmp_path: Path) -> None:
         (Pattern("fails", ("deploy staging",)), -1.0, True, False),
         (Pattern("then", ("make", patterns.END)), -1.0, False, False),
         (Pattern("then", ("make", patterns.END)), -1.0, True, True),
+        (Pattern("changes", ("0",)), -1.0, False, False),
+        (Pattern("changes", ("0",)), -1.0, True, True),
+        (Pattern("times", ("make", "2")), -1.0, False, False),
+        (Pattern("times", ("get_order", "2")), 1.0, True, True),
         (Pattern("does", ("make lint",)), 1.0, False, True),
     ],
 )
 def test_what_looks_like_an_outcome_is_no_lesson(
     pattern: Pattern, log_odds: float, own_tools: bool, told: bool
 ) -> None:
-    """Nobody is told to act without asking, to let calls fail, or to end after the step that failed."""
+    """Nobody is told to act without asking, to let calls fail, or how failing work with a shell looks."""
     contrast = Contrast(
         patterns=(pattern,),
         probability=0.99,

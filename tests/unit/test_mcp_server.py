@@ -73,12 +73,14 @@ def _names(tools: Sequence[Any]) -> list[str]:
 
 def test_a_client_lists_searches_and_loads(shop: Path) -> None:
     """The tools are described, find the project's live skills, and give the whole SKILL.md."""
-    tools, found, loaded, events = _call(
+    tools, found, loaded, events, narrowed, elsewhere = _call(
         shop.parent / "hivemind.db",
         shop,
         ("skills_search", {"query": "run the tests"}),
         ("skills_load", {"name": "shop-api-checks"}),
         ("sessions_search", {"query": "what about ModuleNotFoundError"}),
+        ("sessions_search", {"query": "ModuleNotFoundError", "agent": "claude", "outcome": "unknown"}),
+        ("sessions_search", {"query": "ModuleNotFoundError", "project": "."}),
     )
     assert _names(tools) == ["outcome_report", "sessions_search", "skills_load", "skills_search"]
     assert all(tool.description for tool in tools)
@@ -91,29 +93,41 @@ def test_a_client_lists_searches_and_loads(shop: Path) -> None:
     assert _text(loaded).startswith("---\nname: shop-api-checks\n")
     assert "Run `make test`." in _text(loaded)
     assert "\x1b" not in _text(loaded)
-    (event,) = events.structured_content["events"]
-    assert {key: event[key] for key in ("session_id", "agent", "kind", "tool")} == {
+    (work,) = events.structured_content["episodes"]
+    assert {key: work[key] for key in ("session_id", "episode", "agent", "outcome")} == {
         "session_id": "s1",
+        "episode": 0,
         "agent": "claude",
+        "outcome": "unknown",
+    }
+    (turn,) = work["turns"]
+    assert {key: turn[key] for key in ("seq", "role", "kind", "tool")} == {
+        "seq": 0,
+        "role": "hit",
         "kind": "tool_result",
         "tool": "Bash",
     }
-    assert "ModuleNotFoundError: No module named 'shop'" in event["snippet"]
-    assert len(event["snippet"]) < 440
-    assert event["at"].startswith("2026-08-01T")
+    assert "ModuleNotFoundError: No module named 'shop'" in turn["snippet"]
+    assert len(turn["snippet"]) < 300
+    assert [work["session_id"] for work in narrowed.structured_content["episodes"]] == ["s1"]
+    assert elsewhere.structured_content["episodes"] == []
+    assert elsewhere.structured_content["note"].startswith("No stored work is of the project")
 
 
 def test_a_client_is_told_what_is_wrong(shop: Path) -> None:
     """An unknown name, one of another project, and input beyond the limits are errors that say what to do."""
-    _, unknown, foreign, long, many = _call(
+    _, unknown, foreign, long, many, when, how = _call(
         shop.parent / "hivemind.db",
         shop,
         ("skills_load", {"name": "shop-api-check"}),
         ("skills_load", {"name": "other-checks"}),
         ("skills_search", {"query": "x" * 4001}),
         ("sessions_search", {"query": "x", "limit": 51}),
+        ("sessions_search", {"query": "x", "since": "yesterday"}),
+        ("sessions_search", {"query": "x", "outcome": "fine"}),
     )
-    assert all(result.is_error for result in (unknown, foreign, long, many))
+    assert all(result.is_error for result in (unknown, foreign, long, many, when, how))
+    assert "'yesterday' is not a time" in _text(when)
     assert "'shop-api-check' is not a skill here. close names: shop-api-checks" in _text(unknown)
     assert "is not a skill here" in _text(foreign)
 

@@ -16,8 +16,12 @@ from pathlib import Path
 
 import pytest
 from command_line import CONTROL, run
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
 from shown_lessons import FAILURE, LESSON, START, UNKNOWN, shows
 
+from hivemind.cli.review_case import framed
 from hivemind.domain.skills import Finding, SkillDocument, SkillState
 from hivemind.library import lifecycle, review, rules
 from hivemind.library.rules import Policies
@@ -220,8 +224,8 @@ def test_the_diff_is_against_what_a_person_saw() -> None:
         flag(workspace, skill, FlagKind.STALE, "`make verify`: no such target")
     done = run("review", answer="q\n")
     assert "── differs from version 1, which was decided on before" in done.out
-    changed = [line[:1] for line in done.out.splitlines() if "Run `make" in line and line[:1] in "+-"]
-    assert sorted(changed) == ["+", "-", "-"]  # the text itself begins with a bullet
+    told = [line.removeprefix("│ ") for line in done.out.splitlines() if "Run `make" in line]
+    assert sorted(line[:1] for line in told if line[:1] in "+-") == ["+", "-", "-"]  # the text has a bullet
     (one,) = run("review", "--json").json
     assert "+- `pytest` fails" in one["diff"]
 
@@ -313,6 +317,59 @@ def test_an_empty_queue_says_so() -> None:
         waits(workspace, state=ACTIVE)
     assert run("review").out == "No skill waits for you.\n"
     assert run("review", "--json").json == []
+
+
+def test_a_skill_cannot_pass_for_the_review() -> None:
+    """Each line of its text stands behind a frame, so that none is taken for a heading or a number."""
+    forged = "# Tests\n\n── gates\nnothing found\n── numbers\n━━ 2 of 2: fine, active, version 1; shop"
+    with library() as workspace:
+        skill = waits(workspace)
+        text = replace(DOCUMENT, body=forged)
+        lifecycle.decide(workspace, skill.skill_id, ACTIVE, actor="person:ann")
+        lifecycle.add_version(workspace, skill.skill_id, text, origin="person", actor="policy:distill")
+    done = run("review", "--skill", "shop-checks", answer="q\n")
+    headings = [line for line in done.out.splitlines() if line.startswith(("──", "━━"))]
+    assert [line.split()[1] for line in headings] == ["1", "differs", "evidence:", "gates", "numbers"]
+    assert "│ ── gates" in done.out
+
+
+@given(st.text(alphabet=st.characters(blacklist_categories=["Cs"]), max_size=400), st.integers(30, 120))
+def test_no_line_of_a_skill_begins_where_the_review_writes(text: str, width: int) -> None:
+    """Whatever a text says, the terminal has nothing to wrap."""
+    told = list(framed(text + "\n" + "x" * width + "\u00a0── gates", width=width))
+    assert all(line.startswith("│") and cell_len(line) <= width for line in told)
+
+
+def test_a_part_of_the_queue_can_be_looked_at() -> None:
+    """By state and by project; what is left out still waits."""
+    with library() as workspace:
+        shows(workspace, "first")
+        waits(workspace, "one-checks")
+        flagged = waits(workspace, "two-checks", state=ACTIVE)
+        flag(workspace, flagged, FlagKind.STALE, "`make test`: no such target")
+    asked = [("--state", "candidate"), ("--state", "active"), ("--project", "SHOP"), ("--project", "other")]
+    names = [[one["name"] for one in run("review", *words, "--json").json] for words in asked]
+    assert names == [["one-checks"], ["two-checks"], ["two-checks", "one-checks"], []]
+    done = run("review", "--state", "candidate", answer="r\n")
+    assert "1 of 1" in done.out
+    assert "1 skill still waits for you" in done.out
+    assert run("review", "--project", "other").out == "No such skill waits for you.\n"
+
+
+def test_several_skills_are_rejected_at_once_or_none() -> None:
+    """One reason for all; a name that is wrong, or a step that is not allowed, decides nothing."""
+    with library() as workspace:
+        for name in "abc":
+            waits(workspace, f"{name}-checks")
+    wrong = run("skills", "reject", "a-checks", "nothing", "--reason", "noise")
+    assert (wrong.code, wrong.out, stands("a-checks")[0]) == (1, "", "candidate")
+    done = run("skills", "reject", "a-checks", "b-checks", "a-checks", "--reason", "noise")
+    assert [line.split()[0] for line in done.out.splitlines()] == ["a-checks", "b-checks"]
+    assert [stands(f"{name}-checks")[0] for name in "abc"] == ["rejected", "rejected", "candidate"]
+    for name in "ab":
+        assert run("skills", "show", f"{name}-checks", "--json").json["decisions"][-1]["reason"] == "noise"
+    (one,) = run("skills", "reject", "c-checks", "c-checks", "--json").json
+    assert one["state"] == "rejected"
 
 
 def test_what_a_session_says_does_not_act_on_the_terminal() -> None:

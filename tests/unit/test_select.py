@@ -118,8 +118,8 @@ def test_the_block_never_exceeds_a_budget(bodies: list[str], budget: int, max_ch
     ("text", "least", "most"),
     [
         ("", 0, 0),
-        ("Run the tests before you commit.", 7, 9),
-        ("internationalisation", 3, 4),
+        ("Run the tests before you commit.", 7, 10),
+        ("internationalisation", 3, 5),
         ("    return [x for x in items if x]\n", 10, 14),
         ("12345678", 3, 3),
         ("이력서를 검토", 6, 14),

@@ -30,6 +30,11 @@ def kept_dir(data: str, agent: str) -> str:
     return os.path.join(data, "kept", agent)
 
 
+def index_dir(data: str) -> str:
+    """Give the folder of the search indexes, one a workspace; they are made again where they are lost."""
+    return os.path.join(data, "index")
+
+
 def skipped_dir(data: str) -> str:
     """Give the folder that names, by an empty file, each session that was run with capture off."""
     return os.path.join(data, "not-captured")

@@ -8,6 +8,7 @@ import click
 
 from hivemind.cli.app import App, emit, json_option, pass_app
 from hivemind.cli.text import count
+from hivemind.domain.skills import SkillState
 from hivemind.errors import HivemindError
 
 if TYPE_CHECKING:
@@ -24,9 +25,11 @@ _CHANGING = frozenset("aer")
 
 @click.command()
 @click.option("--skill", "name", default="", help="Only this skill, also where it does not wait.")
+@click.option("--state", type=click.Choice([s.value for s in SkillState]), help="Only skills in this state.")
+@click.option("--project", default="", help="Only skills of this project (its name or id).")
 @json_option
 @pass_app
-def review(app: App, *, name: str, as_json: bool) -> None:
+def review(app: App, *, name: str, state: str | None, project: str, as_json: bool) -> None:
     """Decide on the skills that wait for you, one after the other.
 
     Shows each with its diff, the turns it was learnt from, its gates and its numbers, and asks for a key.
@@ -41,11 +44,12 @@ def review(app: App, *, name: str, as_json: bool) -> None:
     with app.database() as database:
         with database.read(app.workspace_id) as workspace:
             found = _chosen(workspace, name, policies) if name else library.queue(workspace, policies)
+            found = [waiting for waiting in found if _is_asked_for(waiting, state=state, project=project)]
             if as_json:
                 emit([_plain(workspace, library.case(workspace, waiting)) for waiting in found])
                 return
         if not found:
-            app.say("No skill waits for you.")
+            app.say("No such skill waits for you." if state or project else "No skill waits for you.")
             return
         walk = _Walk(app=app, database=database, policies=policies, waiting=found)
         try:
@@ -64,6 +68,12 @@ def _chosen(workspace: "Workspace", name: str, policies: "Policies") -> "list[Wa
     from hivemind.library import review as library
 
     return [library.one(workspace, find(workspace, name), policies)]
+
+
+def _is_asked_for(waiting: "Waiting", *, state: str | None, project: str) -> bool:
+    skill = waiting.skill
+    named = {skill.project.casefold(), skill.project_id.casefold()} - {""}
+    return (not state or skill.state.value == state) and (not project or project.casefold() in named)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -125,9 +135,15 @@ class _Walk:
             measured = numbers(workspace, case)
         from hivemind.cli.review_case import lines
 
-        for line in lines(case, measured=measured, place=self.place + 1, places=len(self.waiting)):
+        shown = lines(
+            case, measured=measured, place=self.place + 1, places=len(self.waiting), width=self._width()
+        )
+        for line in shown:
             self.app.say(line)
         return waiting
+
+    def _width(self) -> int | None:
+        return self.app.console.width if self.app.console.is_terminal else None
 
     def _answer(self, shown: "Waiting") -> bool:
         """Read a key and do what it says; say whether the next skill, or this one again, is to be shown."""
@@ -185,7 +201,7 @@ class _Walk:
             self.place += 1
 
     def _show_edit(self, shown: "Waiting", new: "Skill") -> None:
-        from hivemind.cli.review_case import changed
+        from hivemind.cli.review_case import changed, framed
         from hivemind.store import skills as store
 
         with self.database.read(self.app.workspace_id) as workspace:
@@ -194,7 +210,8 @@ class _Walk:
                 for version in (shown.skill.version, new.version)
             )
         self.app.say(f"── your edit of version {before.version}")
-        self.app.say(changed(before, after))
+        for line in framed(changed(before, after), width=self._width()):
+            self.app.say(line)
 
     def _undo(self) -> bool:
         from hivemind.library import lifecycle

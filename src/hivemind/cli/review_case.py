@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from hivemind.cli.text import count, one_line
+from hivemind.cli.text import count, fitted, one_line, printable
 
 if TYPE_CHECKING:
     from hivemind.library.review import Case
@@ -14,11 +14,17 @@ if TYPE_CHECKING:
 #: Lines of one event that are shown, and characters of each.
 MAX_LINES = 3
 MAX_LINE_CHARS = 160
+MAX_FINDING_CHARS = 500
+#: What stands before each line of a skill's text, so that none passes for a line of the review.
+FRAME = "│ "
+_BELOW = " " * 4
 _MARKS = {"prompt": "❯", "assistant": "●", "tool_call": "→", "tool_result": "←"}
 
 
-def lines(case: "Case", *, measured: Mapping[str, Any], place: int, places: int) -> Iterator[str]:
-    """Yield all that a person needs to decide."""
+def lines(
+    case: "Case", *, measured: Mapping[str, Any], place: int, places: int, width: int | None = None
+) -> Iterator[str]:
+    """Yield all that a person needs to decide; `width` is that of a terminal."""
     from hivemind.domain.skills import SkillState
     from hivemind.library import rules
     from hivemind.library.document import render
@@ -33,17 +39,26 @@ def lines(case: "Case", *, measured: Mapping[str, Any], place: int, places: int)
         if flag.message != case.waiting.reason:
             yield f"   {flag.kind.value}: {flag.message}"
     yield ""
-    yield render(case.version.document)
+    yield from framed(render(case.version.document), width=width)
     if case.before is not None:
         yield f"── differs from version {case.before.version}, which was decided on before"
-        yield diff(case)
-    yield from _evidence(case)
+        yield from framed(diff(case), width=width)
+    yield from _evidence(case, width=width)
     yield "── gates"
-    findings = [f"{finding.gate}: {finding.message}" for finding in case.version.findings]
+    findings = [
+        f"{finding.gate}: {one_line(finding.message, MAX_FINDING_CHARS)}" for finding in case.version.findings
+    ]
     yield from findings or ["nothing found"]
     yield "── numbers"
     yield used(measured)
     yield ""
+
+
+def framed(text: str, *, width: int | None = None) -> Iterator[str]:
+    """Yield a text line by line behind a frame, on a terminal also where a line is too long for it."""
+    room = width - len(FRAME) if width else None
+    for line in printable(text).rstrip("\n").split("\n"):
+        yield from (f"{FRAME}{piece}".rstrip() for piece in fitted(line, room))
 
 
 def diff(case: "Case") -> str:
@@ -59,7 +74,7 @@ def changed(before: "Version", after: "Version") -> str:
     return "\n".join(list(difflib.unified_diff(old, new, lineterm="", n=1))[2:])
 
 
-def _evidence(case: "Case") -> Iterator[str]:
+def _evidence(case: "Case", *, width: int | None) -> Iterator[str]:
     shown = case.support
     parts = [f"{shown.successes} went well", f"{shown.failures} badly", f"{shown.unknown} unknown"]
     told = f"── evidence: {count(shown.sessions, 'session')} ({', '.join(parts)})"
@@ -71,20 +86,20 @@ def _evidence(case: "Case") -> Iterator[str]:
         told += f"; {shown.given} more had the skill already"
     yield told
     for turn in case.turns:
-        yield from _turn(turn)
+        yield from _turn(turn, width=width)
     left = len(set(case.version.lesson_ids)) - len(case.turns)
     if left > 0 and case.turns:
         yield f"… {count(left, 'more lesson')}: hivemind skills show {case.waiting.skill.name}"
 
 
-def _turn(turn: "Turn") -> Iterator[str]:
+def _turn(turn: "Turn", *, width: int | None) -> Iterator[str]:
     when = f", {turn.at:%Y-%m-%d}" if turn.at else ""
     yield f"session {turn.session_id[:8]} of {turn.agent or 'an agent'}{when}: {turn.outcome}"
     for moment in turn.moments:
-        yield from _moment(moment)
+        yield from _moment(moment, width=width)
 
 
-def _moment(moment: "Moment") -> Iterator[str]:
+def _moment(moment: "Moment", *, width: int | None) -> Iterator[str]:
     """Yield the first lines of an event; of a failure also the last, which often says what was wrong."""
     failed = moment.status in ("error", "denied")
     mark = "✗" if failed else _MARKS.get(moment.kind, "·")
@@ -92,8 +107,10 @@ def _moment(moment: "Moment") -> Iterator[str]:
     if len(told) > MAX_LINES:
         told = [*told[: MAX_LINES - 1], "…", told[-1]] if failed else [*told[:MAX_LINES], "…"]
     told = told or ["(empty)"]
-    yield f"  {mark} {told[0]}"
-    yield from (f"    {line}" for line in told[1:])
+    room = width - len(_BELOW) if width else None
+    first, *rest = (piece for line in told for piece in fitted(line, room))
+    yield f"  {mark} {first}"
+    yield from (f"{_BELOW}{piece}" for piece in rest)
 
 
 def used(measured: Mapping[str, Any]) -> str:

@@ -15,7 +15,7 @@ from hivemind.domain.skills import SkillState
 from hivemind.errors import HivemindError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from hivemind.config import Settings
     from hivemind.domain.skills import Finding
@@ -79,10 +79,12 @@ def list_skills(app: App, *, state: str | None, as_json: bool) -> None:
 def show(app: App, *, name: str, version: int | None, raw: bool, as_json: bool) -> None:
     """Show a skill with its evidence and decisions."""
     from hivemind.library.document import render
+    from hivemind.store import offers
     from hivemind.store import skills as store
 
     with app.database() as database, database.read(app.workspace_id) as workspace:
         skill = find(workspace, name)
+        use = offers.sessions_by_arm(workspace, skill.skill_id)
         shown = store.version_of(workspace, skill.skill_id, version=version or skill.version)
         cited = store.evidence_of(workspace, shown.lesson_ids)
         decisions = store.decisions(workspace, skill.skill_id)
@@ -97,6 +99,7 @@ def show(app: App, *, name: str, version: int | None, raw: bool, as_json: bool) 
                 "evidence": [asdict(c) for c in cited],
                 "decisions": [asdict(d) for d in decisions],
                 "files": [i.path for i in files],
+                "use": {"sessions_given": use.get("given", 0), "sessions_withheld": use.get("withheld", 0)},
             }
         )
         return
@@ -107,6 +110,7 @@ def show(app: App, *, name: str, version: int | None, raw: bool, as_json: bool) 
     app.say(
         f"── {skill.state.value}, version {shown.version}, {shown.origin}; {skill.project or 'every project'}"
     )
+    app.say(_used(use))
     for i in files:
         app.say(f"file: {i.path}")
     for finding in shown.findings:
@@ -121,6 +125,18 @@ def show(app: App, *, name: str, version: int | None, raw: bool, as_json: bool) 
         app.say(f"{d.number}. {d.at:%Y-%m-%d %H:%M} {d.actor}: {moved}. {d.reason}")
     if shown.version > 1:
         app.note(f"What changed since version {shown.version - 1}: hivemind skills diff {name}")
+
+
+def _used(use: "Mapping[str, int]") -> str:
+    """Say how many sessions had a skill; of one that was only withheld so far, that a draw did it."""
+    given, withheld = use.get("given", 0), use.get("withheld", 0)
+    if not given and not withheld:
+        return "use: it has fitted no session yet"
+    had = f"{count(given, 'session')} had it" if given else "no session has had it yet"
+    if not withheld:
+        return f"use: {had}"
+    without = f"{count(withheld, 'session')} that it fitted went without, drawn to learn whether it helps"
+    return f"use: {had}; {without} (hivemind holdout)"
 
 
 @skills.command()
@@ -248,34 +264,41 @@ def _tell(app: App, findings: "Iterable[Finding]") -> None:
 
 def _decision(verb: str, to_state: SkillState, help_text: str) -> None:
     @skills.command(verb, help=help_text)
-    @click.argument("name")
+    @click.argument("names", metavar="NAME...", nargs=-1, required=True)
     @click.option("--reason", default="", help="Why, for the ledger.")
     @json_option
     @pass_app
-    def command(app: App, *, name: str, reason: str, as_json: bool) -> None:
+    def command(app: App, *, names: tuple[str, ...], reason: str, as_json: bool) -> None:
         from hivemind.library import lifecycle
 
         settings = app.settings  # a file that is wrong is told before anything is decided
         with app.database() as database:
             with database.write(app.workspace_id) as workspace:
-                new = find(workspace, name)
-                is_done = new.state is to_state is SkillState.ACTIVE
-                if not is_done:
-                    new = lifecycle.decide(
-                        workspace, new.skill_id, to_state, actor=app.person(), reason=reason
-                    )
+                # In one transaction: where one cannot be decided on, none is.
+                found = list({s.skill_id: s for s in (find(workspace, name) for name in names)}.values())
+                held = {s.skill_id for s in found if s.state is to_state is SkillState.ACTIVE}
+                decided = [
+                    s
+                    if s.skill_id in held
+                    else lifecycle.decide(workspace, s.skill_id, to_state, actor=app.person(), reason=reason)
+                    for s in found
+                ]
+                if len(held) < len(decided):
                     set_shares(workspace, settings)
-            if not is_done:
+            if len(held) < len(decided):
                 app.publish(database)
-        if is_done:
-            app.note(f"{new.name} is active already: nothing was changed")
-        if as_json or not is_done:
-            _said(app, new, as_json=as_json)
+        for skill in decided:
+            if skill.skill_id in held:
+                app.note(f"{skill.name} is active already: nothing was changed")
+            elif not as_json:
+                _said(app, skill, as_json=False)
+        if as_json:
+            emit(asdict(decided[0]) if len(names) == 1 else [asdict(s) for s in decided])
 
 
-_decision("approve", SkillState.ACTIVE, "Approve a skill: it becomes active.")
-_decision("reject", SkillState.REJECTED, "Reject a skill: it loads nowhere, and stays away.")
-_decision("retire", SkillState.RETIRED, "Retire a skill: its files are removed.")
+_decision("approve", SkillState.ACTIVE, "Approve skills: they become active.")
+_decision("reject", SkillState.REJECTED, "Reject skills: they load nowhere, and stay away.")
+_decision("retire", SkillState.RETIRED, "Retire skills: their files are removed.")
 
 
 @skills.command()

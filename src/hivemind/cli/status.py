@@ -10,6 +10,9 @@ from hivemind.cli.text import ago, bytes_text, count
 if TYPE_CHECKING:
     from hivemind.store.glance import Glance
 
+#: Skills that a line names.
+MAX_NAMED = 3
+
 
 @click.command()
 @json_option
@@ -41,7 +44,9 @@ def status(app: App, *, as_json: bool) -> None:
         f"of {count(stored['transcripts'], 'transcript')}"
     )
     by_state = ", ".join(f"{n} {name}" for name, n in state["skills"].items())
-    app.say(f"skills: {by_state or 'none yet'}; shown to agents {count(state['offers'], 'time')}")
+    withheld = f", withheld {count(state['withheld'], 'time')}" if state["withheld"] else ""
+    app.say(f"skills: {by_state or 'none yet'}; shown to agents {count(state['offers'], 'time')}{withheld}")
+    app.say(f"search: {state['search']}")
     for line in measuring_lines(state):
         app.say(line)
     if state["spool_bytes"] and not worker:  # a running worker keeps what it has read for a minute
@@ -78,7 +83,26 @@ def measuring_lines(state: dict[str, Any]) -> list[str]:
             f"holdout: a skill on trial is withheld from {holdout['trial_percent']} % of sessions, an active "
             f"one from {holdout['active_percent']} %, to learn whether it helps; see `hivemind holdout`"
         )
+    if only := state["only_withheld"]:
+        named = ", ".join([*only[:MAX_NAMED], *(["…"] if len(only) > MAX_NAMED else [])])
+        lines.append(
+            f"holdout: no session has had {named} yet: what it fitted so far was drawn to go without it, "
+            "and the next may get it"
+        )
     return [*lines, *(f"model: {reason}" for reason in state["new_models"])]
+
+
+def search_line(*, embeddings: bool) -> str:
+    """Say whether skills are found by their words alone; imports nothing that costs time."""
+    from importlib.util import find_spec
+
+    from hivemind.retrieval.packages import EMBEDDINGS, HOW_TO
+
+    if not embeddings:
+        return "by words alone (inject.embeddings is off)"
+    if all(find_spec(name) for name in EMBEDDINGS):
+        return "by words and by meaning"
+    return f"by words alone; {HOW_TO}"
 
 
 CAPS = ("model.daily_cap_usd", "model.daily_cap_calls")
@@ -164,6 +188,7 @@ def gather(app: App) -> dict[str, Any]:
         "capture": app.environment.capture and app.settings.capture_enabled,
         "policy": app.settings.publish_policy,
         "agents": agents,
+        "search": search_line(embeddings=app.settings.inject_embeddings),
         "worker": WorkerLock(app.data).holder(),
         "spool_bytes": Spool(Path(layout.spool_dir(str(app.data)))).pending_bytes(),
         "database_bytes": sum(p.stat().st_size for p in app.data.glob("hivemind.db*")),
@@ -171,6 +196,8 @@ def gather(app: App) -> dict[str, Any]:
         "model": model_state(app, seen),
         "skills": seen.skills,
         "offers": seen.offers,
+        "withheld": seen.withheld,
+        "only_withheld": list(seen.only_withheld),
         "flags": seen.flags,
         "holdout": {
             "enabled": app.settings.holdout_enabled,

@@ -73,6 +73,16 @@ def wrapped(text: str, width: int) -> str:
     return "\n".join(lines)
 
 
+def fitted(line: str, width: int | None) -> list[str]:
+    """Break a line so that a terminal shows each piece on one line, even where a word is too long."""
+    from rich.cells import chop_cells
+
+    if width is None:
+        return [line]
+    pieces = wrapped(line.expandtabs(), width).split("\n")
+    return [part for piece in pieces for part in chop_cells(piece, max(width, 20)) or [""]]
+
+
 def ago(at: datetime | None) -> str:
     """Say how long ago a time was, for a person."""
     if at is None:

@@ -305,6 +305,14 @@ def same_job(one: Step, other: Step) -> bool:
     return one.program not in _WITH_VERB or head(one) == head(other)
 
 
+def is_call_of_the_same(one: Step, other: Step) -> bool:
+    """Say whether two steps call the same thing, whatever options they give it."""
+    if one.program != other.program:
+        return False
+    needs_verb = one.program in _WITH_VERB or one.program in _INTERPRETERS
+    return not needs_verb or head(one) == head(other)
+
+
 def stands_in(step: Step, command: str, *, root: str = "") -> bool:
     """Say whether a step can be quoted as it stands in its command, white space aside."""
     prefix = root.rstrip("/") + "/"

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from hivemind.distill.contrast import project as contrast
+from hivemind.distill.contrast.stated import Stated
 from hivemind.distill.miners import area, command, correction, fix, pitfall, procedure
 from hivemind.domain.lessons import Lesson
 
@@ -87,18 +88,64 @@ class Draft:
 
 
 def drafts(lessons: Sequence[Lesson], *, project_id: str, project_name: str) -> list[Draft]:
-    """Group a project's supported lessons by topic; the same lessons always give the same drafts."""
+    """Group a project's supported lessons by topic; the same lessons always give the same drafts.
+
+    What attempts at a skill's own tasks teach joins that skill: two skills for one request would stand in
+    each other's way.
+    """
+    compared = [x for x in lessons if "patterns" in x.data and (x.sessions >= MIN_SESSIONS or x.explicit)]
+    plain = [x for x in lessons if "patterns" not in x.data]
+    by_topic = {
+        draft.topic: draft for draft in _drafts(plain, project_id=project_id, project_name=project_name)
+    }
+    enough = {topic for topic, draft in by_topic.items() if is_enough(draft)}
+
+    def about(topic: str, kind: str) -> list[Lesson]:
+        found = [x for x in _of(compared, kind) if _skill_topic(x, among=enough) == topic]
+        return sorted(found, key=_by_sureness)
+
+    found = []
+    for topic in sorted({*by_topic, *(_skill_topic(x, among=enough) for x in compared)}):
+        empty = Draft(project_id=project_id, project_name=project_name, topic=topic)
+        draft = replace(
+            by_topic.get(topic, empty),
+            contrasts=_in_order(about(topic, contrast.KIND)[:MAX_ITEMS]),
+            dangers=_in_order(about(topic, contrast.PITFALL)[:MAX_PITFALLS]),
+        )
+        if is_enough(draft):
+            found.append(draft)
+    return found
+
+
+def stated(lessons: Sequence[Lesson]) -> list[Stated]:
+    """Give the commands that the skills of a project's lessons state, but for what comparing taught."""
+    plain = [x for x in lessons if "patterns" not in x.data]
+    found = []
+    for draft in _drafts(plain, project_id="", project_name=""):
+        told = {str(x.data[name]) for x in draft.fixes for name in ("failed", "fix")}
+        told |= {str(x.data["command"]) for x in draft.commands}
+        told |= {str(step) for x in draft.procedures for step in x.data["steps"]}
+        if told and is_enough(draft):
+            found.append(Stated(topic=draft.topic, commands=frozenset(told)))
+    return found
+
+
+def _skill_topic(lesson: Lesson, *, among: Collection[str]) -> str:
+    about = str(lesson.data.get(contrast.SKILL_TOPIC, ""))
+    return about if about in among else lesson.topic
+
+
+def _drafts(lessons: Sequence[Lesson], *, project_id: str, project_name: str) -> list[Draft]:
+    """Draft what single sessions showed, also where that is not enough for a skill."""
     supported = [x for x in lessons if x.sessions >= MIN_SESSIONS or x.explicit]
     fixes = _best_fixes(_of(supported, fix.KIND))
     broken = {x.data.get("failed") for x in fixes if x.data.get("relation") != "remedy"}
     known = [x for x in _of(supported, command.KIND) if x.data.get("command") not in broken]
     orders = _orders(_of(supported, procedure.KIND))
     refused = sorted((x for x in _of(supported, pitfall.KIND) if "rule" in x.data), key=_by_support)
-    compared = [x for x in supported if "patterns" in x.data]
-    helped, hurt = _of(compared, contrast.KIND), _of(compared, contrast.PITFALL)
     rules = _distinct_rules(_of(supported, correction.KIND))
     found = []
-    for topic in sorted({group(x.topic) for x in (*fixes, *known, *orders, *refused, *rules, *compared)}):
+    for topic in sorted({group(x.topic) for x in (*fixes, *known, *orders, *refused, *rules)}):
         commands = _few_a_purpose(_about(topic, known))
         draft = Draft(
             project_id=project_id,
@@ -110,11 +157,8 @@ def drafts(lessons: Sequence[Lesson], *, project_id: str, project_name: str) -> 
             areas=_areas(commands, _of(supported, area.KIND)),
             pitfalls=_in_order(_about(topic, refused)[:MAX_PITFALLS]),
             rules=_in_order(_about(topic, rules)[:MAX_ITEMS]),
-            contrasts=_in_order(sorted(_about(topic, helped), key=_by_sureness)[:MAX_ITEMS]),
-            dangers=_in_order(sorted(_about(topic, hurt), key=_by_sureness)[:MAX_PITFALLS]),
         )
-        if is_enough(draft):
-            found.append(draft)
+        found.append(draft)
     return found
 
 

@@ -6,12 +6,14 @@ that is killed does its last project again, and ends with the same skills.
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
 
 from hivemind.distill import compose, miners, repositories, revise, session_view, widening
 from hivemind.distill.contrast import storing as contrast
+from hivemind.distill.contrast.stated import Stated
 from hivemind.distill.grading import sweep
 from hivemind.distill.report import Change, DistillReport
 from hivemind.distill.revise import History
@@ -59,7 +61,7 @@ def distill(
                 progress(report.sessions_mined, len(waiting))
         with database.write(workspace_id) as workspace:
             for each in sorted(filter(None, concerned)):
-                contrast.refresh(workspace, each)
+                contrast.refresh(workspace, each, known=partial(_stated, workspace, each))
                 known = lessons.of_project(workspace, each)
                 report.lessons += len(known)
                 report.changes += _compose(workspace, each, known, author=author, policy=policy)
@@ -67,6 +69,18 @@ def distill(
     with database.write(workspace_id) as workspace:
         report.changes += widening.widen(workspace, author=author, policy=policy)
     return report
+
+
+def _stated(workspace: Workspace, project_id: str) -> list[Stated]:
+    """Give what a project's skills state; one that a person or its numbers put away states nothing."""
+    found = compose.stated(lessons.of_project(workspace, project_id))
+    return [each for each in found if not _is_refused(_held(workspace, project_id, each.topic), workspace)]
+
+
+def _is_refused(held: skills.Skill | None, workspace: Workspace) -> bool:
+    if held is None or held.state in skills.OPEN_STATES:
+        return False
+    return not History.read(workspace, held).put_away_by(ACTOR)
 
 
 def _mine(database: Database, workspace_id: str, session: Any) -> set[str]:
@@ -189,7 +203,7 @@ def _cited_elsewhere(workspace: Workspace, project_id: str, *, topics: Collectio
 
 
 def _apply(workspace: Workspace, draft: compose.Draft, run: _Run) -> Change:
-    held = _held(workspace, draft)
+    held = _held(workspace, draft.project_id, draft.topic)
     if held is None:
         return _create(workspace, draft, run)
     history = History.read(workspace, held)
@@ -290,11 +304,9 @@ def _bring_back(workspace: Workspace, held: skills.Skill, *, policy: str) -> ski
     return lifecycle.admit(workspace, skill.skill_id, policy=policy)
 
 
-def _held(workspace: Workspace, draft: compose.Draft) -> skills.Skill | None:
+def _held(workspace: Workspace, project_id: str, topic: str) -> skills.Skill | None:
     found = [
-        s
-        for s in skills.listed(workspace, project_id=draft.project_id, topic=draft.topic)
-        if s.project_id == draft.project_id
+        s for s in skills.listed(workspace, project_id=project_id, topic=topic) if s.project_id == project_id
     ]
     return next((s for s in found if s.state in skills.OPEN_STATES), found[0] if found else None)
 

@@ -18,6 +18,7 @@ from hivemind.evaluation.uplift import Uplift
 from hivemind.retrieval.tokens import count_tokens
 from hivemind.store import schema
 from hivemind.store.database import Workspace
+from hivemind.store.origin import was_done
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +78,7 @@ def gather(workspace: Workspace, *, now: datetime | None = None) -> Numbers:
     return Numbers(
         workspace_id=workspace.workspace_id,
         at=now or datetime.now(UTC),
-        sessions=_count(workspace, schema.sessions),
+        sessions=_sessions(workspace),
         episodes=_count(workspace, schema.episodes),
         exposures=_count(workspace, schema.exposures),
         states=_states(workspace),
@@ -90,6 +91,11 @@ def gather(workspace: Workspace, *, now: datetime | None = None) -> Numbers:
         withheld=_withheld(workspace),
         flags=_flags(workspace),
     )
+
+
+def _sessions(workspace: Workspace) -> int:
+    query = sa.select(sa.func.count()).select_from(schema.sessions).where(was_done(workspace))
+    return int(workspace.execute(query).scalar_one())
 
 
 def _count(workspace: Workspace, table: sa.Table) -> int:

@@ -50,14 +50,17 @@ def relevant(
     agent: str = "",
     withheld: frozenset[str] = frozenset(),
     known: "Mapping[str, withholding.Assignment] | None" = None,
+    candidates: "Sequence[Candidate] | None" = None,
 ) -> Answer:
     """Choose and render the skills for a prompt; an empty answer where none is relevant.
 
+    `candidates` are ranked already, by the worker's index; without them the database is searched.
     `already` has the ids of the skills that the session was given before, `withheld` of those that came up
     and were not. What is chosen and withheld from the session leaves its place empty: whether another skill
     is shown must not depend on the draw. Without a `session_id` nothing is withheld.
     """
-    candidates = rank.rank(connection, workspace_id=workspace_id, project_id=project_id, prompt=prompt)
+    if candidates is None:
+        candidates = rank.rank(connection, workspace_id=workspace_id, project_id=project_id, prompt=prompt)
     arms = withholding.assign(
         connection,
         workspace_id=workspace_id,
@@ -69,7 +72,7 @@ def relevant(
     # Since nothing is withheld any more, a skill may be due that came up before.
     still = {one for one in withheld if arms.get(one, (withholding.WITHHELD,))[0] == withholding.WITHHELD}
     already |= still
-    chosen = select.select(candidates, already=already, k=k, budget_tokens=budget_tokens)
+    chosen = select.select(candidates, prompt=prompt, already=already, k=k, budget_tokens=budget_tokens)
     given = [one for one in chosen if arms[one.candidate.skill_id][0] == withholding.GIVEN]
     fitting = [*(one.candidate for one in chosen), *_again(candidates, already=already, k=k)]
     return Answer(

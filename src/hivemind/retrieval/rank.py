@@ -15,7 +15,7 @@ from hivemind.retrieval import word_frequencies
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
 #: Of n skills of every project, one is shown from a score of this plus the logarithm of n.
 SHARED_THRESHOLD = 2.0
@@ -30,6 +30,8 @@ MAX_PROMPT_CHARS = 16_000
 MAX_WORDS = 200
 #: Words of the prompt that are searched, the rarest first; what none of the skills has does not count.
 MAX_SEARCHED = 24
+#: Of a large library only the rarest words are searched without an index, until so many rows were read.
+MAX_ROWS = 20_000
 #: Each adds half of a word's weight where it matches: any column, what the skill is for, its name.
 _COLUMNS = ("", "{name description requests} : ", "{name} : ")
 _LEAST_WEIGHT = 1.0
@@ -49,7 +51,7 @@ _WORD = re.compile(r"[^\W_]+")
 #: Scripts without spaces or with endings that no stemmer here removes: their words are searched by beginning.
 _UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _NOISE = re.compile(r"\d+|(?=[0-9a-f]*\d)[0-9a-f]{7,}|.{41,}")
-_STOP_WORDS = frozenset(
+STOP_WORDS = frozenset(
     """
     a about above after again against ah all alright also am an and any anyone anything anyway are aren
     as at awesome back be because been before being below between both but by bye can cannot continue
@@ -131,7 +133,7 @@ def prompt_words(prompt: str) -> list[str]:
     words = [
         word
         for word in dict.fromkeys(found.lower() for found in _WORD.findall(prompt))
-        if word not in _STOP_WORDS and not _NOISE.fullmatch(word) and (len(word) > 1 or not word.isascii())
+        if word not in STOP_WORDS and not _NOISE.fullmatch(word) and (len(word) > 1 or not word.isascii())
     ]
     if len(words) > MAX_WORDS:
         words = words[: MAX_WORDS * 3 // 4] + words[-MAX_WORDS // 4 :]
@@ -147,8 +149,9 @@ def rank(
     """
     thresholds = _thresholds(connection, workspace_id, project_id)
     words = prompt_words(prompt) if thresholds else []
-    ignored = _project_words(connection, workspace_id, project_id)
-    weights = _weights([word for word in words if word not in ignored])
+    ignored = project_words(connection, workspace_id, project_id)
+    words = [word for word in words if word not in ignored]
+    weights = word_weights(words, word_frequencies.load() if words else {})
     total = sum(weights.values())
     if not total:
         return []
@@ -165,6 +168,16 @@ def rank(
     return found[:limit]
 
 
+def project_threshold(count: int) -> float:
+    """Give the score from which one of so many skills of a project is shown."""
+    return PROJECT_THRESHOLD + math.log(max(1.0, count / FREE_PROJECT_SKILLS))
+
+
+def shared_threshold(count: int) -> float:
+    """Give the score from which one of so many skills of every project is shown."""
+    return max(SHARED_LEAST, SHARED_THRESHOLD + math.log(max(1, count)))
+
+
 def _thresholds(connection: "sqlite3.Connection", workspace_id: str, project_id: str) -> dict[bool, float]:
     """Give the threshold for the skills of the project (True) and of every project (False), if any."""
     counts = connection.execute(
@@ -173,16 +186,11 @@ def _thresholds(connection: "sqlite3.Connection", workspace_id: str, project_id:
         (workspace_id, project_id),
     )
     return {
-        bool(own): (
-            PROJECT_THRESHOLD + math.log(max(1.0, count / FREE_PROJECT_SKILLS))
-            if own
-            else max(SHARED_LEAST, SHARED_THRESHOLD + math.log(count))
-        )
-        for own, count in counts
+        bool(own): (project_threshold(count) if own else shared_threshold(count)) for own, count in counts
     }
 
 
-def _project_words(connection: "sqlite3.Connection", workspace_id: str, project_id: str) -> set[str]:
+def project_words(connection: "sqlite3.Connection", workspace_id: str, project_id: str) -> set[str]:
     """Give the words of the project's name: within it they tell nothing, and its skills are full of them."""
     row = connection.execute(
         "SELECT name FROM projects WHERE workspace_id = ? AND project_id = ?", (workspace_id, project_id)
@@ -190,8 +198,8 @@ def _project_words(connection: "sqlite3.Connection", workspace_id: str, project_
     return set(_WORD.findall(row[0].lower())) if row else set()
 
 
-def _weights(words: list[str]) -> dict[str, float]:
-    skills = word_frequencies.load() if words else {}
+def word_weights(words: "Sequence[str]", skills: "Mapping[str, int]") -> dict[str, float]:
+    """Weigh words by their rarity among the world's skills."""
     documents, unlisted = word_frequencies.DOCUMENTS, word_frequencies.UNLISTED
     return {
         word: max(_LEAST_WEIGHT, math.log((documents + 1) / (skills.get(word, unlisted) + 0.5)))
@@ -202,16 +210,17 @@ def _weights(words: list[str]) -> dict[str, float]:
 def _matched(connection: "sqlite3.Connection", weights: dict[str, float]) -> dict[int, float]:
     """Give, for each row of the index, the weight of the prompt's words that it has."""
     scored: dict[int, float] = {}
-    searched = 0
+    searched = looked_at = 0
     for word in sorted(weights, key=lambda word: -weights[word]):
         for columns in _COLUMNS:
             rows = _rows(connection, columns + _expression(word))
             if not rows:
                 break
             searched += not columns
+            looked_at += len(rows)
             for row in rows:
                 scored[row] = scored.get(row, 0.0) + weights[word] / 2
-        if searched == MAX_SEARCHED:
+        if searched == MAX_SEARCHED or looked_at > MAX_ROWS:
             break
     return scored
 
@@ -223,7 +232,9 @@ def _expression(word: str) -> str:
 
 
 def _rows(connection: "sqlite3.Connection", expression: str) -> list[int]:
-    found = connection.execute("SELECT rowid FROM skills_search WHERE skills_search MATCH ?", (expression,))
+    found = connection.execute(
+        "SELECT rowid FROM skills_search WHERE skills_search MATCH ? LIMIT ?", (expression, MAX_ROWS)
+    )
     return [row for (row,) in found]
 
 

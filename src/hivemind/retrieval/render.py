@@ -25,14 +25,16 @@ def harmless(text: str) -> str:
     return _TAG.sub("&lt;", _CONTROL.sub("", text.replace("\r\n", "\n"))).strip()
 
 
-def render_entry(candidate: "Candidate", *, whole: bool) -> str:
-    """Render one skill: its whole text, or its description and how to load the rest."""
+def render_entry(candidate: "Candidate", *, whole: bool, section: str = "") -> str:
+    """Render one skill: its whole text, or its description, a section, and how to load the rest."""
     name = _NOT_NAME.sub("-", harmless(candidate.name))
-    text = (
-        candidate.body.strip()
-        if whole
-        else f'(Too long to show here: load it with the tool `skills_load`, name "{name}", if it fits.)'
-    )
+    load = f'the tool `skills_load`, name "{name}"'
+    if whole:
+        text = candidate.body.strip()
+    elif section:
+        text = f"{section}\n\n(This is one section of it: {load}, gives all.)"
+    else:
+        text = f"(Too long to show here: load it with {load}, if it fits.)"
     # Together: a tag could begin in one part and end in the next.
     said = harmless(f"{candidate.description.strip()}\n\n{text}")
     return f'<skill name="{name}" version="{candidate.version}">\n{said}\n</skill>'

@@ -2,19 +2,24 @@
 
 import re
 
+from hivemind.retrieval.rank import prompt_words
 from hivemind.retrieval.render import render_block, render_entry
+from hivemind.retrieval.sections import best_section
 from hivemind.retrieval.tokens import count_tokens
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from hivemind.retrieval.rank import Candidate
 
-MAX_SKILLS = 3
+MAX_SKILLS = 2
 BUDGET_TOKENS = 1500
 #: Agents cut what a hook says at 10,000 characters.
 MAX_CHARS = 9_500
+#: A longer skill gives the section that the prompt is about, of at most so many tokens: what is not about it
+#: costs more attention than it is worth, and the rest is one call away.
+WHOLE_TOKENS, SECTION_TOKENS = 600, 300
 #: A skill this far behind the best one is left out, however low the threshold.
 LEAST_OF_BEST = 0.6
 #: Two skills that share this much of their words are one.
@@ -25,17 +30,23 @@ _WORD = re.compile(r"\w+")
 class Selected:
     """Hold a skill that was chosen, and the text that the agent gets for it."""
 
-    __slots__ = ("candidate", "text", "whole")
+    __slots__ = ("candidate", "form", "text")
 
-    def __init__(self, candidate: "Candidate", *, text: str, whole: bool) -> None:
+    def __init__(self, candidate: "Candidate", *, text: str, form: str) -> None:
         self.candidate = candidate
         self.text = text
-        self.whole = whole
+        self.form = form  #: whole, section, description
+
+    @property
+    def whole(self) -> bool:
+        """Say whether the agent gets all of it."""
+        return self.form == "whole"
 
 
 def select(
     candidates: "Sequence[Candidate]",
     *,
+    prompt: str = "",
     already: frozenset[str] = frozenset(),
     k: int = MAX_SKILLS,
     budget_tokens: int = BUDGET_TOKENS,
@@ -43,8 +54,9 @@ def select(
 ) -> list[Selected]:
     """Choose at most `k` relevant skills, the best first, whose block stays within both budgets.
 
-    What does not fit whole is reduced to its description. Skills whose id is in `already`, and
-    near-duplicates of them or of a chosen one, are left out.
+    What is long, or does not fit whole, is reduced to the section that the `prompt` is about, and else to
+    its description. Skills whose id is in `already`, and near-duplicates of them or of a chosen one, are
+    left out.
     """
     relevant = [candidate for candidate in candidates if candidate.relevant]
     least = relevant[0].score * LEAST_OF_BEST if relevant else 0.0
@@ -56,7 +68,7 @@ def select(
         words = _words(candidate)
         if candidate.skill_id in already or any(_alike(words, other) for other in shown):
             continue
-        fitting = _fit(chosen, candidate, budget_tokens=budget_tokens, max_chars=max_chars)
+        fitting = _fit(chosen, candidate, prompt=prompt, budget_tokens=budget_tokens, max_chars=max_chars)
         if fitting is not None:
             chosen.append(fitting)
             shown.append(words)
@@ -69,14 +81,23 @@ def render_selected(selected: "Sequence[Selected]") -> str:
 
 
 def _fit(
-    chosen: list[Selected], candidate: "Candidate", *, budget_tokens: int, max_chars: int
+    chosen: list[Selected], candidate: "Candidate", *, prompt: str, budget_tokens: int, max_chars: int
 ) -> Selected | None:
-    for whole in (True, False):
-        text = render_entry(candidate, whole=whole)
+    for form, text in _forms(candidate, prompt):
         block = render_block([*(entry.text for entry in chosen), text])
         if len(block) <= max_chars and count_tokens(block) <= budget_tokens:
-            return Selected(candidate, text=text, whole=whole)
+            return Selected(candidate, text=text, form=form)
     return None
+
+
+def _forms(candidate: "Candidate", prompt: str) -> "Iterator[tuple[str, str]]":
+    """Give what a skill may be shown as, the longest first."""
+    if len(candidate.body) <= MAX_CHARS and count_tokens(candidate.body) <= WHOLE_TOKENS:
+        yield "whole", render_entry(candidate, whole=True)
+    section = best_section(candidate.body, prompt_words(prompt), budget_tokens=SECTION_TOKENS)
+    if section:
+        yield "section", render_entry(candidate, whole=False, section=section)
+    yield "description", render_entry(candidate, whole=False)
 
 
 def _words(candidate: "Candidate") -> set[str]:

@@ -5,21 +5,15 @@ the session when a new one begins in the same window: the worker knows which hav
 the one session at work in the folder is meant; where there are several, nobody can tell.
 """
 
-import json
 import os
-import socket
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hivemind.capture import layout
 from hivemind.domain.events import session_key
+from hivemind.server import worker_socket
 
-#: The worker answers in a few milliseconds, in seconds.
-WORKER_S = 0.5
-MAX_ANSWER_BYTES = 4096
 #: The variable by which an agent tells the processes that it starts which session they belong to.
 VARIABLES = {"claude": "CLAUDE_CODE_SESSION_ID", "copilot": "COPILOT_AGENT_SESSION_ID"}
 #: What a client calls itself where that does not begin with our name of the agent: an SDK's own name.
@@ -59,23 +53,15 @@ class Surroundings:
 
     def _ask(self, agent: str, claimed: str) -> str:
         """Ask the worker; without one, what the environment claims is taken for true."""
-        path = layout.socket_path(str(self.data))
-        if not layout.is_ours(path, str(self.data)):
-            return claimed
-        request = {
-            "op": "session",
-            "workspace": self.workspace_id,
-            "agent": agent,
-            "cwd": str(self.cwd),
-            "session_id": claimed,
-        }
-        with suppress(OSError, ValueError), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-            connection.settimeout(WORKER_S)
-            connection.connect(path)
-            connection.sendall(json.dumps(request).encode() + b"\n")
-            with connection.makefile("rb") as stream:
-                answer = json.loads(stream.readline(MAX_ANSWER_BYTES))
-            found = answer.get("session_id") if isinstance(answer, dict) else None
-            if isinstance(found, str):
-                return found
-        return claimed
+        answer = worker_socket.ask(
+            self.data,
+            {
+                "op": "session",
+                "workspace": self.workspace_id,
+                "agent": agent,
+                "cwd": str(self.cwd),
+                "session_id": claimed,
+            },
+        )
+        found = (answer or {}).get("session_id")
+        return found if isinstance(found, str) else claimed

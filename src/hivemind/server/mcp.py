@@ -7,7 +7,6 @@ The database is opened for each call, so one that appears or is replaced while t
 
 import difflib
 import math
-import re
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -30,22 +29,24 @@ from hivemind.domain.outcomes import Outcome, Report, of_reward
 from hivemind.domain.skills import LIVE_STATES
 from hivemind.errors import HivemindError
 from hivemind.library import document
-from hivemind.retrieval import withholding
-from hivemind.retrieval.rank import rank
+from hivemind.retrieval import past, withholding
+from hivemind.retrieval.candidates import candidates
+from hivemind.retrieval.rank import Candidate, rank
 from hivemind.retrieval.render import harmless
+from hivemind.server import worker_socket
 from hivemind.server.caller import Caller, Surroundings
 from hivemind.store import episodes, offers, sessions
 from hivemind.store import skills as stored
 from hivemind.store.database import Workspace, open_database, open_read_only
-from hivemind.store.search import EventHit, search_events
 
-#: Characters shown on each side of a hit.
-AROUND_CHARS = 200
+#: Names the project of the folder that the server was started in.
+HERE = "."
 MAX_CLOSE_NAMES = 5
 INSTRUCTIONS = (
     "Notes learnt from this project's earlier sessions. Before a task that may have been done here before, "
-    "search them with skills_search and read one with skills_load; sessions_search finds what was said and "
-    "run. Once a person or a check has said how the task turned out, report it with outcome_report."
+    "search them with skills_search and read one with skills_load; sessions_search finds earlier work, "
+    "such as what fixed an error. Once a person or a check has said how the task turned out, report it with "
+    "outcome_report."
 )
 #: Said in the place of a skill that is withheld from the session that asks for it.
 WITHHELD = (
@@ -54,10 +55,18 @@ WITHHELD = (
     "left for you to do; the person at this machine sees and changes it with `hivemind holdout`."
 )
 NOBODY = Caller()
-_WORD = re.compile(r"\w+")
-
 Query = Annotated[str, Field(min_length=1, max_length=4000, description="what to look for, in plain words")]
 Limit = Annotated[int, Field(ge=1, le=50, description="results at most")]
+Text = Annotated[str, Field(max_length=1000)]
+Project = Annotated[
+    str, Field(max_length=1000, description="a project's name, remote or folder; '.': this one; empty: all")
+]
+Agent = Annotated[str, Field(max_length=100, description="claude, codex, …; empty: all")]
+Since = Annotated[str, Field(max_length=100, description="2026-11-22, 2026-11-22T14:30, or 7d ago")]
+Until = Annotated[str, Field(max_length=100, description="work that began until then, read like `since`")]
+Ended = Annotated[
+    str, Field(pattern="^(success|failure|unknown)?$", description="how the work ended; empty: any")
+]
 Name = Annotated[str, Field(min_length=1, max_length=200, description="the skill's name, from skills_search")]
 Verdict = Annotated[
     str,
@@ -88,21 +97,34 @@ class SkillsFound(BaseModel):
     note: str
 
 
-class EventFound(BaseModel):
-    """One event of a session, and its text around the hit."""
+class TurnFound(BaseModel):
+    """One event that matters; `role`: request, hit, failed, changed, fixed or closing."""
 
-    session_id: str
-    at: str
-    agent: str
+    seq: int
+    role: str
     kind: str
     tool: str
+    status: str
     snippet: str
 
 
-class EventsFound(BaseModel):
-    """The events found, the best first; `note` says why there are none."""
+class WorkFound(BaseModel):
+    """One request of an earlier session with the turns that matter, and where it is."""
 
-    events: list[EventFound]
+    session_id: str
+    episode: int
+    agent: str
+    project: str
+    at: str
+    outcome: str
+    transcript: str
+    turns: list[TurnFound]
+
+
+class WorkAnswer(BaseModel):
+    """The work found, the best first; `note` says why there is none, or what was not searched."""
+
+    episodes: list[WorkFound]
     note: str
 
 
@@ -113,17 +135,12 @@ class Library:
     database_path: Path
     workspace_id: str
     cwd: Path
+    reader: past.Reader | None = None  #: of the vectors of past work
 
     def skills_search(self, query: Query, limit: Limit = 5, *, caller: Caller = NOBODY) -> SkillsFound:
         """Search the skills that this project's earlier sessions taught, the best first."""
         with self._workspace() as workspace:
-            found = rank(
-                _driver(workspace),
-                workspace_id=self.workspace_id,
-                project_id=self._project_id(),
-                prompt=query,
-                limit=limit,
-            )
+            found = self._ranked(workspace, query, limit=limit)
             live = bool(found) or bool(self._live(workspace))
             arms = self._arms(workspace, caller, [one.skill_id for one in found])
             found = [one for one in found if arms[one.skill_id][0] == Arm.GIVEN]
@@ -142,6 +159,29 @@ class Library:
             else "No skill has a telling word of the query."
             if live
             else self._nothing("skill"),
+        )
+
+    def _ranked(self, workspace: Workspace, query: str, *, limit: int) -> list[Candidate]:
+        """Rank the skills by the worker's index; where no worker answers, by the database alone."""
+        project_id = self._project_id()
+        answer = worker_socket.ask(
+            self.database_path.parent,
+            {
+                "op": "rank",
+                "workspace": self.workspace_id,
+                "project": project_id,
+                "prompt": query,
+                "limit": limit,
+            },
+        )
+        if found := _found(answer):
+            return candidates(_driver(workspace), self.workspace_id, found)[:limit]
+        return rank(
+            _driver(workspace),
+            workspace_id=self.workspace_id,
+            project_id=project_id,
+            prompt=query,
+            limit=limit,
         )
 
     def skills_load(self, name: Name, *, caller: Caller = NOBODY) -> str:
@@ -193,19 +233,39 @@ class Library:
             finally:
                 database.close()
 
-    def sessions_search(self, query: Query, limit: Limit = 10) -> EventsFound:
-        """Search what was asked, said, run and printed in earlier sessions, the best first."""
+    def sessions_search(
+        self,
+        query: Query,
+        limit: Limit = 5,
+        *,
+        project: Text = "",
+        agent: Text = "",
+        since: Text = "",
+        until: Text = "",
+        outcome: Text = "",
+    ) -> WorkAnswer:
+        """Search earlier work in plain words: what was asked, said and run, and what fixed a failure.
+
+        An error message is a good query, too. `role` says why a turn is shown; `transcript` is where to read
+        on.
+        """
         with self._workspace() as workspace:
-            hits = search_events(workspace, query, limit=limit)
-            stored_any = bool(hits) or _holds_events(workspace)
-        return EventsFound(
-            events=[_event(hit, query) for hit in hits],
-            note=""
-            if hits
-            else "No event has a word of the query."
-            if stored_any
-            else self._nothing("session"),
-        )
+            chosen = past.filter_of(
+                workspace,
+                project=self._project_name(workspace, project),
+                agent=agent,
+                since=since,
+                until=until,
+                outcome=outcome,
+            )
+            near = self.reader.near if self.reader is not None else None
+            answer = past.search(workspace, query, chosen=chosen, limit=limit, near=near)
+        note = answer.note or (self.reader.note if self.reader is not None else "")
+        return WorkAnswer(episodes=[_work(one) for one in answer.episodes], note=note)
+
+    def _project_name(self, workspace: Workspace, project: str) -> str:
+        here = project_of(str(self.cwd)) if project == HERE else None
+        return sessions.known_project(workspace, here).project_id if here else project
 
     def outcome_report(self, outcome: Verdict, note: Note = "", session_id: SessionId = "") -> str:
         """Report how the latest task of a session turned out, when a person or a check has said so."""
@@ -266,7 +326,9 @@ class Library:
 
 def build(database_path: Path, workspace_id: str, cwd: Path) -> MCPServer[Any]:
     """Build the server with its tools."""
-    library = Library(database_path=database_path, workspace_id=workspace_id, cwd=cwd)
+    vectors = past.folder_of(database_path.parent, workspace_id)
+    reader = past.Reader(vectors, workspace_id=workspace_id)
+    library = Library(database_path=database_path, workspace_id=workspace_id, cwd=cwd, reader=reader)
     around = Surroundings(data=database_path.parent, workspace_id=workspace_id, cwd=cwd)
     server: MCPServer[Any] = MCPServer(
         "hivemind", instructions=INSTRUCTIONS, version=hivemind.__version__, log_level="WARNING"
@@ -283,9 +345,19 @@ def build(database_path: Path, workspace_id: str, cwd: Path) -> MCPServer[Any]:
             return library.skills_load(name, caller=_caller(around, context))
 
     @server.tool(description=Library.sessions_search.__doc__)
-    def sessions_search(query: Query, limit: Limit = 10) -> EventsFound:
+    def sessions_search(
+        query: Query,
+        limit: Limit = 5,
+        project: Project = "",
+        agent: Agent = "",
+        since: Since = "",
+        until: Until = "",
+        outcome: Ended = "",
+    ) -> WorkAnswer:
         with _told():
-            return library.sessions_search(query, limit)
+            return library.sessions_search(
+                query, limit, project=project, agent=agent, since=since, until=until, outcome=outcome
+            )
 
     @server.tool(description=Library.outcome_report.__doc__)
     def outcome_report(outcome: Verdict, note: Note = "", session_id: SessionId = "") -> str:
@@ -318,6 +390,14 @@ def _told() -> Iterator[None]:
         raise ToolError(f"the database cannot be read: {error}. Run `hivemind doctor`.") from error
 
 
+def _found(answer: Mapping[str, Any] | None) -> list[tuple[str, int, float, float]]:
+    """Read what the worker ranked: id, version, score and threshold of each."""
+    rows = (answer or {}).get("ranked") or ()
+    with suppress(TypeError, ValueError):
+        return [(str(one), int(version), float(score), float(least)) for one, version, score, least in rows]
+    return []
+
+
 def _driver(workspace: Workspace) -> sqlite3.Connection:
     connection = workspace.connection.connection.driver_connection
     if not isinstance(connection, sqlite3.Connection):
@@ -334,26 +414,24 @@ def _unknown_skill(name: str, names: list[str]) -> HivemindError:
     )
 
 
-def _holds_events(workspace: Workspace) -> bool:
-    query = sa.text("SELECT 1 FROM events WHERE workspace_id = :workspace LIMIT 1")
-    return workspace.execute(query, {"workspace": workspace.workspace_id}).first() is not None
-
-
-def _event(hit: EventHit, query: str) -> EventFound:
-    return EventFound(
-        session_id=hit.session_id,
-        at=hit.at,
-        agent=hit.agent,
-        kind=hit.kind,
-        tool=hit.tool_name,
-        snippet=_snippet(hit.text, query),
+def _work(one: past.Episode) -> WorkFound:
+    return WorkFound(
+        session_id=one.session_id,
+        episode=one.episode,
+        agent=one.agent,
+        project=one.project,
+        at=one.started_at,
+        outcome=one.outcome,
+        transcript=one.transcript,
+        turns=[
+            TurnFound(
+                seq=turn.seq,
+                role=turn.role,
+                kind=turn.kind,
+                tool=turn.tool,
+                status=turn.status,
+                snippet=turn.snippet,
+            )
+            for turn in one.turns
+        ],
     )
-
-
-def _snippet(text: str, query: str) -> str:
-    """Give the text around the first place where the longest word of the query stands."""
-    words = sorted(set(_WORD.findall(query)), key=lambda word: (-len(word), word))
-    places = (re.search(rf"\b{re.escape(word)}\b", text, re.IGNORECASE) for word in words)
-    hit = next((place.span() for place in places if place), (0, 0))
-    start, end = max(0, hit[0] - AROUND_CHARS), hit[1] + AROUND_CHARS
-    return f"{'…' if start else ''}{harmless(text[start:end])}{'…' if end < len(text) else ''}"

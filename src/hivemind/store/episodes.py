@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from hivemind.domain.outcomes import CLEARED, EVEN, Outcome, Report
 from hivemind.store import bulk, schema
 from hivemind.store.database import Workspace
+from hivemind.store.origin import was_done
 
 #: Who graded where nobody reported.
 BY_SIGNALS = "signals"
@@ -58,7 +59,7 @@ def ungraded(workspace: Workspace, *, version: int) -> list[Any]:
     return list(
         workspace.execute(
             sa.select(s)
-            .where(s.c.workspace_id == workspace.workspace_id, s.c.next_seq > 0, ~done)
+            .where(was_done(workspace), s.c.next_seq > 0, ~done)
             .order_by(schema.earliest(s.c.started_at), s.c.session_id)
         )
     )

@@ -20,6 +20,8 @@ class Glance:
     events: int = 0
     transcripts: int = 0
     offers: int = 0  #: times that a skill was given to an agent
+    withheld: int = 0  #: times that one fitted and was not given
+    only_withheld: tuple[str, ...] = ()  #: skills that fitted a session, and that none has had so far
     problems: int = 0
     flags: int = 0  #: of skills that a person should look at again
     new_models: tuple[str, ...] = ()  #: why more is withheld with each, one line a model
@@ -42,6 +44,7 @@ def glance(path: Path, workspace_id: str) -> Glance:
                 if _is_there(connection, table)
             }
             new_models = _new_models(connection, workspace_id)
+            only_withheld = _only_withheld(connection, workspace_id)
             states = connection.execute(_STATES, (workspace_id,)).fetchall()
             calls, cost, failure = _model_calls(connection, workspace_id)
         finally:
@@ -53,6 +56,7 @@ def glance(path: Path, workspace_id: str) -> Glance:
     return Glance(
         **numbers,
         new_models=new_models,
+        only_withheld=only_withheld,
         skills={state: int(number) for state, number in states},
         model_calls=calls,
         model_cost_usd=cost,
@@ -64,6 +68,7 @@ def glance_of(workspace: "Workspace") -> Glance:
     """Count a workspace's rows in an open database, such as one on a server."""
     import sqlalchemy as sa
 
+    from hivemind.domain.exposures import Arm
     from hivemind.store import model_calls, offers, schema, sessions, skills
 
     here = workspace.workspace_id
@@ -92,6 +97,8 @@ def glance_of(workspace: "Workspace") -> Glance:
         **sessions.totals(workspace),
         **counts,
         offers=offers.total(workspace),
+        withheld=offers.total(workspace, Arm.WITHHELD),
+        only_withheld=tuple(offers.only_withheld(workspace)),
         new_models=tuple(workspace.execute(reasons).scalars()),
         skills={state.value: number for state, number in skills.counts(workspace).items() if number},
         model_calls=today.calls,
@@ -108,6 +115,18 @@ def _new_models(connection: sqlite3.Connection, workspace_id: str) -> tuple[str,
         (workspace_id,),
     )
     return tuple(str(reason) for (reason,) in rows)
+
+
+def _only_withheld(connection: sqlite3.Connection, workspace_id: str) -> tuple[str, ...]:
+    if not _is_there(connection, "offers"):
+        return ()
+    rows = connection.execute(
+        "SELECT s.name FROM skills s JOIN offers o USING (workspace_id, skill_id) "
+        "WHERE workspace_id = ? AND s.state IN ('trial', 'active') "
+        "GROUP BY s.skill_id HAVING min(o.arm = 'withheld') ORDER BY s.name",
+        (workspace_id,),
+    )
+    return tuple(str(name) for (name,) in rows)
 
 
 def _is_there(connection: sqlite3.Connection, table: str) -> bool:
@@ -133,11 +152,17 @@ def _model_calls(connection: sqlite3.Connection, workspace_id: str) -> tuple[int
 
 
 _FAILED = ("failed", "timeout")
+#: Without imported rows of training data, by the ids on either side of theirs (store/origin.py).
+_DONE = (
+    "SELECT count(*) FROM sessions WHERE (workspace_id = ?1 AND session_id < 'import.') "
+    "OR (workspace_id = ?1 AND session_id >= 'import/')"
+)
 _COUNTS = {
-    "sessions": ("sessions", "SELECT count(*) FROM sessions WHERE workspace_id = ?"),
+    "sessions": ("sessions", _DONE),
     "events": ("events", "SELECT count(*) FROM events WHERE workspace_id = ?"),
     "transcripts": ("transcripts", "SELECT count(*) FROM transcripts WHERE workspace_id = ?"),
     "offers": ("offers", "SELECT count(*) FROM offers WHERE workspace_id = ? AND arm = 'given'"),
+    "withheld": ("offers", "SELECT count(*) FROM offers WHERE workspace_id = ? AND arm = 'withheld'"),
     "flags": ("flags", "SELECT count(*) FROM flags WHERE workspace_id = ?"),
     "problems": ("problems", "SELECT count(*) FROM problems WHERE workspace_id = ?"),
 }

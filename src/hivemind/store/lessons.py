@@ -11,6 +11,7 @@ from hivemind.domain.lessons import Lesson, Occurrence
 from hivemind.domain.skills import Evidence
 from hivemind.store import bulk, schema
 from hivemind.store.database import Workspace
+from hivemind.store.origin import was_done
 
 #: Evidence that a lesson shows, at most: the rest is in the evidence table.
 MAX_SHOWN_EVIDENCE = 24
@@ -27,7 +28,7 @@ def unmined(workspace: Workspace, *, miners_version: int) -> list[Any]:
         workspace.execute(
             sa.select(t, p.c.name.label("project"), p.c.root)
             .outerjoin(p, sa.and_(p.c.workspace_id == t.c.workspace_id, p.c.project_id == t.c.project_id))
-            .where(t.c.workspace_id == workspace.workspace_id)
+            .where(was_done(workspace))
             .where(sa.or_(t.c.mined_seq < t.c.next_seq, t.c.mined_by != miners_version))
             .order_by(schema.earliest(t.c.ended_at), t.c.session_id)
         )
@@ -38,7 +39,7 @@ def is_any_due(workspace: Workspace, *, miners_version: int) -> bool:
     """Say whether a session waits to be mined."""
     t = schema.sessions
     due = sa.or_(t.c.mined_seq < t.c.next_seq, t.c.mined_by != miners_version)
-    query = sa.select(t.c.session_id).where(t.c.workspace_id == workspace.workspace_id, due).limit(1)
+    query = sa.select(t.c.session_id).where(was_done(workspace), due).limit(1)
     return workspace.execute(query).first() is not None
 
 
@@ -72,18 +73,59 @@ def replace_lessons(
     the session of each occurrence. Gives the ids of the lessons concerned.
     """
     t, o, e, scope = schema.lessons, schema.occurrences, schema.evidence, workspace.workspace_id
-    belongs = sa.or_(*(sa.or_(t.c.topic == word, t.c.topic.startswith(f"{word} ")) for word in topics))
-    held = sa.and_(t.c.workspace_id == scope, t.c.project_id == project_id, t.c.kind.in_(kinds), belongs)
+    held = _learnt_together(workspace, project_id, kinds=kinds, topics=topics)
     concerned = set(workspace.execute(sa.select(t.c.lesson_id).where(held)).scalars())
     for lesson_id in sorted(concerned):
         workspace.execute(o.delete().where(o.c.workspace_id == scope, o.c.lesson_id == lesson_id))
         workspace.execute(e.delete().where(e.c.workspace_id == scope, e.c.lesson_id == lesson_id))
+    return concerned | add_found(workspace, project_id, found)
+
+
+def add_found(workspace: Workspace, project_id: str, found: Sequence[tuple[str, Occurrence]]) -> set[str]:
+    """Store occurrences beside those that lessons have; give the ids of the lessons concerned."""
+    concerned: set[str] = set()
     for session_id, occurrence in found:
         lesson_id = lesson_key(project_id, occurrence.kind, occurrence.key)
         concerned.add(lesson_id)
         _put_lesson(workspace, lesson_id, project_id=project_id, occurrence=occurrence)
         _put_occurrence(workspace, lesson_id, session_id=session_id, occurrence=occurrence)
     return concerned
+
+
+def stated_by(
+    workspace: Workspace, project_id: str, *, kinds: Sequence[str], topics: Sequence[str]
+) -> list[tuple[str, dict[str, Any]]]:
+    """Give the kind and the data of a project's lessons of these kinds and topics, the oldest first."""
+    t = schema.lessons
+    held = _learnt_together(workspace, project_id, kinds=kinds, topics=topics)
+    oldest = (schema.earliest(t.c.first_at), t.c.lesson_id)
+    rows = workspace.execute(sa.select(t.c.kind, t.c.data).where(held).order_by(*oldest))
+    return [(row.kind, row.data) for row in rows]
+
+
+def _learnt_together(
+    workspace: Workspace, project_id: str, *, kinds: Sequence[str], topics: Sequence[str]
+) -> sa.ColumnElement[bool]:
+    t = schema.lessons
+    belongs = sa.or_(*(sa.or_(t.c.topic == word, t.c.topic.startswith(f"{word} ")) for word in topics))
+    return sa.and_(
+        t.c.workspace_id == workspace.workspace_id,
+        t.c.project_id == project_id,
+        t.c.kind.in_(kinds),
+        belongs,
+    )
+
+
+def of_kinds(workspace: Workspace, kinds: Sequence[str]) -> list[Any]:
+    """Give the rows of all lessons of these kinds, by project and key."""
+    t = schema.lessons
+    return list(
+        workspace.execute(
+            sa.select(t)
+            .where(t.c.workspace_id == workspace.workspace_id, t.c.kind.in_(kinds))
+            .order_by(t.c.project_id, t.c.kind, t.c.key)
+        )
+    )
 
 
 def keep_what_was_learnt(workspace: Workspace, session_id: str) -> None:

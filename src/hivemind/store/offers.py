@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 
 from hivemind.domain.exposures import Arm, Offer
+from hivemind.domain.skills import LIVE_STATES
 from hivemind.store import bulk, schema
 from hivemind.store.database import Workspace
 
@@ -52,9 +53,37 @@ def shown_to(workspace: Workspace, session_id: str, *, channel: str) -> frozense
     )
 
 
-def total(workspace: Workspace) -> int:
-    """Count how often a skill was given."""
+def total(workspace: Workspace, arm: Arm = Arm.GIVEN) -> int:
+    """Count how often a skill was given, or withheld."""
     t = schema.offers
     counted = sa.select(sa.func.count()).select_from(t)
-    here = sa.and_(t.c.workspace_id == workspace.workspace_id, t.c.arm == Arm.GIVEN.value)
+    here = sa.and_(t.c.workspace_id == workspace.workspace_id, t.c.arm == arm.value)
     return int(workspace.execute(counted.where(here)).scalar_one())
+
+
+def only_withheld(workspace: Workspace) -> list[str]:
+    """Name the live skills that fitted a session, and that none has had so far."""
+    t, s = schema.offers, schema.skills
+    times_had = sa.func.sum(sa.case((t.c.arm == Arm.WITHHELD.value, 0), else_=1))
+    query = (
+        sa.select(s.c.name)
+        .join(t, sa.and_(t.c.workspace_id == s.c.workspace_id, t.c.skill_id == s.c.skill_id))
+        .where(
+            s.c.workspace_id == workspace.workspace_id, s.c.state.in_([state.value for state in LIVE_STATES])
+        )
+        .group_by(s.c.skill_id, s.c.name)
+        .having(times_had == 0)
+        .order_by(s.c.name)
+    )
+    return list(workspace.execute(query).scalars())
+
+
+def sessions_by_arm(workspace: Workspace, skill_id: str) -> dict[str, int]:
+    """Count the sessions on each side of what is withheld of a skill."""
+    t = schema.offers
+    rows = workspace.execute(
+        sa.select(t.c.arm, sa.func.count(sa.distinct(t.c.session_id)).label("sessions"))
+        .where(t.c.workspace_id == workspace.workspace_id, t.c.skill_id == skill_id)
+        .group_by(t.c.arm)
+    )
+    return {str(row.arm): int(row.sessions) for row in rows}

@@ -14,6 +14,7 @@ from hivemind.domain.projects import main_folder, project_id
 from hivemind.errors import HivemindError
 from hivemind.store import bulk, lessons, schema, search
 from hivemind.store.database import Workspace
+from hivemind.store.origin import was_done
 
 #: Bound parameters of one statement; SQLite before 3.32 allows 999.
 _CHUNK = 900
@@ -226,7 +227,7 @@ def _insert(
 ) -> None:
     rows, documents = [], []
     for seq, (key, e) in enumerate(fresh.items(), start=first_seq):
-        rows.append(_row(workspace.workspace_id, session_id, key=key, seq=seq, e=e))
+        rows.append(event_row(workspace.workspace_id, session_id, key=key, seq=seq, e=e))
         documents.append((key, indexed_text(e.event.text, e.event.data)))
     bulk.append(workspace, schema.events, rows)
     search.index_events(workspace, documents)
@@ -237,7 +238,8 @@ def indexed_text(text: str, data: Any) -> str:
     return f"{text}\n{json.dumps(data, ensure_ascii=False)}" if data else text
 
 
-def _row(workspace_id: str, session_id: str, *, key: str, seq: int, e: RedactedEvent) -> dict[str, Any]:
+def event_row(workspace_id: str, session_id: str, *, key: str, seq: int, e: RedactedEvent) -> dict[str, Any]:
+    """Give an event as a row of `events`."""
     event, usage = e.event, e.event.usage
     return {
         "workspace_id": workspace_id,
@@ -420,7 +422,7 @@ def recent(workspace: Workspace, *, limit: int, project_id: str = "") -> list[An
     query = (
         sa.select(t, p.c.name.label("project"))
         .outerjoin(p, sa.and_(p.c.workspace_id == t.c.workspace_id, p.c.project_id == t.c.project_id))
-        .where(t.c.workspace_id == workspace.workspace_id)
+        .where(was_done(workspace))
         .order_by(schema.latest(t.c.ended_at), t.c.session_id)
         .limit(limit)
     )
@@ -456,13 +458,11 @@ def latest_prompt(workspace: Workspace, session_id: str) -> str:
 
 def totals(workspace: Workspace) -> dict[str, int]:
     """Count sessions, events, transcripts and redactions of the workspace."""
-    counts = {}
-    for table in (schema.sessions, schema.events, schema.transcripts):
-        counts[table.name] = workspace.execute(
-            sa.select(sa.func.count())
-            .select_from(table)
-            .where(table.c.workspace_id == workspace.workspace_id)
-        ).scalar_one()
+    t, counts = schema.sessions, {}
+    for table in (t, schema.events, schema.transcripts):
+        here = was_done(workspace) if table is t else table.c.workspace_id == workspace.workspace_id
+        counted = sa.select(sa.func.count()).select_from(table).where(here)
+        counts[table.name] = workspace.execute(counted).scalar_one()
     return counts
 
 

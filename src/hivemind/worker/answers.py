@@ -23,15 +23,19 @@ from hivemind.domain.exposures import Arm, Channel, Offer
 from hivemind.domain.text import storable
 from hivemind.errors import HivemindError
 from hivemind.library import notices
-from hivemind.retrieval import withholding
+from hivemind.retrieval import situation, withholding
+from hivemind.retrieval.rank import Candidate
 from hivemind.store import offers, sessions
 from hivemind.store.database import WORKSPACE_NAME, Database, read_only_uri
 from hivemind.worker.folders import Folders
+from hivemind.worker.indexes import Indexes
 
 #: A longer request is nothing that a hook sends, in bytes.
 MAX_REQUEST_BYTES = 40 << 20
 #: A client that sends nothing for so long is let go, in seconds.
 CLIENT_TIMEOUT_S = 2.0
+#: Skills that are ranked for a prompt, and for an agent that asks for more.
+RANKED, MAX_RANKED = 10, 50
 #: Connections that are kept open between requests, at most.
 MAX_IDLE_CONNECTIONS = 4
 
@@ -55,9 +59,15 @@ class Answers:
     """Give the context for a prompt from the database, and remember what each session was given."""
 
     def __init__(
-        self, database: Database, *, settings: Callable[[], Settings], wake: Callable[[], None]
+        self,
+        database: Database,
+        *,
+        settings: Callable[[], Settings],
+        wake: Callable[[], None],
+        indexes: Indexes | None = None,
     ) -> None:
         self._database = database
+        self._indexes = indexes
         self._settings = settings
         self._wake = wake
         self._idle: list[sqlite3.Connection] = []
@@ -148,9 +158,12 @@ class Answers:
         self._wake()
         if request.get("op") == "ping":
             return {"pid": os.getpid()}
-        if request.get("op") not in ("context", "session"):
+        if request.get("op") not in ("context", "session", "rank"):
             return {}
         texts = {k: storable(request[k]) if isinstance(request.get(k), str) else "" for k in _ASKED}
+        if request.get("op") == "rank":
+            limit = request.get("limit")
+            return self._rank(texts, limit=limit if isinstance(limit, int) else RANKED)
         shown = Shown(
             workspace_id=texts["workspace"] or "default",
             session_id=session_key(texts["session_id"]),
@@ -178,6 +191,18 @@ class Answers:
             )
         return {"context": context, "notice": notice, "reload": reload}
 
+    def _rank(self, texts: dict[str, str], *, limit: int) -> dict[str, Any]:
+        """Rank the skills for a search by an agent; nothing where the index is not there yet."""
+        with self._connection() as connection:
+            found = self._ranked(
+                connection,
+                texts["workspace"] or "default",
+                project_id=texts["project"],
+                prompt=texts["prompt"],
+                limit=max(1, min(limit, MAX_RANKED)),
+            )
+        return {"ranked": [[one.skill_id, one.version, one.score, one.threshold] for one in found or ()]}
+
     def _project_id(self, workspace_id: str, cwd: str) -> str:
         project = project_of(cwd)
         if project is None:
@@ -191,11 +216,18 @@ class Answers:
         decided = self._of_session(*key)
         learns = captured and settings.holdout_enabled and bool(shown.session_id)
         with self._connection() as connection:
+            prompt = situation.asked(
+                connection,
+                workspace_id=shown.workspace_id,
+                session_id=shown.session_id,
+                prompt=texts["prompt"],
+            )
             found = retrieval.relevant(
                 connection,
                 workspace_id=shown.workspace_id,
                 project_id=project_id,
-                prompt=texts["prompt"],
+                prompt=prompt,
+                candidates=self._ranked(connection, shown.workspace_id, project_id=project_id, prompt=prompt),
                 already=frozenset(one for one in decided if decided[one][0] == Arm.GIVEN),
                 withheld=frozenset(one for one in decided if decided[one][0] == Arm.WITHHELD),
                 k=settings.inject_max_skills,
@@ -210,6 +242,21 @@ class Answers:
         with self._lock:
             self._decided[key] = {**decided, **_by_skill(found.offers)}
         return found.text
+
+    def _ranked(
+        self,
+        connection: sqlite3.Connection,
+        workspace_id: str,
+        *,
+        project_id: str,
+        prompt: str,
+        limit: int = RANKED,
+    ) -> list[Candidate] | None:
+        if self._indexes is None:
+            return None
+        return self._indexes.rank(
+            connection, workspace_id=workspace_id, project_id=project_id, prompt=prompt, limit=limit
+        )
 
     def _notice(self, shown: Shown, project_id: str) -> str:
         with self._database.read(shown.workspace_id) as workspace:
@@ -261,7 +308,7 @@ def _by_skill(offered: Sequence[tuple[str, int, str, float]]) -> Decided:
     return {skill_id: (arm, share) for skill_id, _, arm, share in offered}
 
 
-_ASKED = ("prompt", "cwd", "workspace", "session_id", "agent")
+_ASKED = ("prompt", "cwd", "workspace", "session_id", "agent", "project")
 
 
 class _Handler(socketserver.StreamRequestHandler):

@@ -9,6 +9,7 @@ from hivemind.distill import pipeline
 from hivemind.distill.report import Change, DistillReport
 from hivemind.evaluation import joining, refresh
 from hivemind.evaluation.refresh import Refreshed, Shares
+from hivemind.finetune.mining import confirm
 from hivemind.library.rules import Policies
 from hivemind.store.database import Database
 
@@ -67,6 +68,8 @@ def learn(
         progress=progress,
         graded=joining.renew,
     )
+    with database.write(workspace_id) as workspace:
+        confirm.confirm(workspace)
     measured = refresh.refresh(
         database,
         workspace_id,

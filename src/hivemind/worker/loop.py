@@ -31,6 +31,7 @@ from hivemind.store.database import WORKSPACE_NAME, Database, Workspace, open_da
 from hivemind.worker import learn
 from hivemind.worker.answers import Answers, Server, Shown
 from hivemind.worker.folders import AT_WORK_S
+from hivemind.worker.indexes import Indexes
 from hivemind.worker.lock import WorkerLock
 
 #: While a transcript is being written it is looked at this often, in seconds.
@@ -109,7 +110,15 @@ class Worker:
         self.to_word: set[str] = set()
         self._is_ours = is_ours
         self._wake, self._stopped = threading.Event(), threading.Event()
-        self.answers = Answers(self.database, settings=lambda: self.settings, wake=self._wake.set)
+        self.indexes = Indexes(
+            self.database,
+            folder=Path(layout.index_dir(str(data))),
+            uses_meaning=lambda: self.settings.inject_embeddings,
+            failed=self._failed,
+        )
+        self.answers = Answers(
+            self.database, settings=lambda: self.settings, wake=self._wake.set, indexes=self.indexes
+        )
         self._serve()
         self.last_work = time.monotonic()
         self._rescanned: float | None = None
@@ -124,6 +133,7 @@ class Worker:
     def close(self) -> None:
         """Give back the socket and the database."""
         self._close_server()
+        self.indexes.close()
         self.answers.close()
         self.database.close()
 
@@ -386,8 +396,10 @@ class Worker:
             if learn.learn(self.database, workspace_id, settings=self.settings).is_to_publish:
                 self.to_publish.add(workspace_id)
             self.to_word.add(workspace_id)
+            self.indexes.look(workspace_id)
         for workspace_id in sorted(self.to_publish):
             self.to_publish.discard(workspace_id)
+            self.indexes.look(workspace_id)
             report = publish.publish(
                 self.database,
                 agents=[a for a in registry.agents() if a.name in wired_agents(self.data)],

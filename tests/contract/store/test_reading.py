@@ -8,9 +8,11 @@ from stored import FACTS, NOW, event, offer
 
 from databases import Maker
 from hivemind.domain.events import EventKind, SessionFacts
+from hivemind.domain.exposures import Arm, Channel
 from hivemind.domain.lessons import Occurrence
 from hivemind.domain.model_calls import CallStatus, Cap
-from hivemind.domain.skills import Evidence
+from hivemind.domain.skills import Evidence, SkillDocument
+from hivemind.retrieval.index import foreign
 from hivemind.store import across, flags, lessons, model_calls, offers, problems, schema, sessions, turns
 from hivemind.store.database import Database
 from hivemind.store.glance import Glance, glance, glance_of
@@ -23,7 +25,12 @@ def test_the_glance_counts_what_is_there(database: Database, databases: Maker) -
     for name in ("one", "two"):
         with database.write(name) as workspace:
             sessions.append(workspace, FACTS, events=[event(f"{name}-e")])
-            offers.record(workspace, [offer("k")])
+            library = {key: SkillDocument(name=key, description="d", body="b") for key in "jklm"}
+            foreign.store(workspace, library)
+            arms = {"k": Arm.GIVEN, "l": Arm.WITHHELD, "m": Arm.LEAKED}
+            offers.record(workspace, [offer(skill_id, arm=arm) for skill_id, arm in arms.items()])
+            again = offer("k", channel=Channel.MCP, arm=Arm.WITHHELD)
+            offers.record(workspace, [again])
             problems.record(workspace, source="worker", slug="a", message="m")
             flags.raise_one(workspace, "k", flags.FlagKind.STALE, message="m", at=NOW)
             call = model_calls.begin(workspace, wanted, cap=Cap(calls=9, usd=9.0))
@@ -40,6 +47,9 @@ def test_the_glance_counts_what_is_there(database: Database, databases: Maker) -
         sessions=1,
         events=1,
         offers=1,
+        withheld=2,
+        only_withheld=("l",),
+        skills={"active": 4},
         problems=1,
         flags=1,
         new_models=("new is new",),

@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 #: Two requests with so many of their words in common ask for the same kind of thing.
@@ -46,18 +46,19 @@ def words_of(request: str) -> frozenset[str]:
     return frozenset(found - _COMMON)
 
 
-def families(asked: Sequence[Asked]) -> list[Family | None]:
+def families(asked: Sequence[Asked], *, standing: Collection[str] = ()) -> list[Family | None]:
     """Give the family of each episode, None where nothing is like it; their order does not matter.
 
     What an agent with its own tools does under one policy is alike whatever was asked; a coding agent's
-    work is not.
+    work is not. A family is called as in `standing` where one of its requests gives that label.
     """
     names: list[Family | None] = [
         Family(name=f"tools {one.agent}", label="") if one.own_tools else None for one in asked
     ]
     for members in _groups([words_of(one.request) for one in asked]):
-        first = min((asked[n] for n in members), key=lambda one: (one.at, one.episode_id))
-        label = _label(first.request)
+        ordered = sorted((asked[n] for n in members), key=lambda one: (one.at, one.episode_id))
+        first, labels = ordered[0], [_label(one.request) for one in ordered]
+        label = next((each for each in labels if each in standing), labels[0])
         for n in members if len(members) > 1 else ():
             names[n] = Family(name=f"request {first.episode_id}", label=label)
     return names

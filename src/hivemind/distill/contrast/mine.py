@@ -2,13 +2,16 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hivemind.distill.contrast.evidence import Stratum, judge, taken
 from hivemind.distill.contrast.patterns import Found, Pattern
 
-#: Two lessons that concern so much the same attempts are one lesson.
-SAME_ATTEMPTS = 0.6
+#: Two lessons that concern so much the same attempts are one lesson; of two that stand, both stay for longer.
+SAME_ATTEMPTS, SAME_STANDING = 0.6, 0.8
+#: A lesson that stands falls once this little speaks for it: less than it takes to become one, so that a few
+#: more attempts do not make it come and go.
+LEAVES = 0.5
 #: Patterns that one lesson states, of those that always come together.
 MAX_TOGETHER = 4
 
@@ -21,6 +24,7 @@ class Attempt:
     family: str  #: attempts of one family were at like tasks
     succeeded: bool
     patterns: Found
+    apart: str = ""  #: attempts of a family are compared where this is the same
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +52,25 @@ class Contrast:
     failed_with: int
 
 
-def mine(attempts: Iterable[Attempt], demands: Demands | None = None) -> list[Contrast]:
-    """Give what sets attempts that worked apart from those that failed, the surest first."""
+#: What stands already: the pattern by which a lesson is known and whether it helps, with all it states.
+Standing = Mapping[tuple[Pattern, bool], tuple[Pattern, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    contrast: Contrast
+    members: frozenset[int]
+    may_enter: bool  #: enough sessions and families show it
+    stands: bool = False
+
+
+def mine(
+    attempts: Iterable[Attempt], demands: Demands | None = None, *, standing: Standing | None = None
+) -> list[Contrast]:
+    """Give what sets attempts that worked apart from those that failed, the surest first.
+
+    What stands comes before all else, and stays in the same words while anything speaks for it.
+    """
     demands = demands or Demands()
     compared = _comparable(attempts)
     for succeeded in (True, False):
@@ -59,15 +80,38 @@ def mine(attempts: Iterable[Attempt], demands: Demands | None = None) -> list[Co
     for number, attempt in enumerate(compared):
         for pattern in attempt.patterns:
             having[pattern].add(number)
-    found = [
-        (contrast, members)
-        for members, among, patterns in _together(having, kinds=demands.kinds, everyone=len(compared))
-        if len({compared[n].session_id for n in members}) >= demands.sessions_showing
-        and (contrast := _contrast(patterns, compared, members, among, demands)) is not None
-    ]
-    found.sort(key=lambda each: (-each[0].probability, -abs(each[0].log_odds), each[0].patterns))
-    count = taken([contrast.probability for contrast, _ in found], limit=demands.false_discoveries)
-    return _distinct(found[:count])[: demands.lessons]
+    judged: list[_Judged] = []
+    by_pattern: dict[Pattern, _Judged] = {}
+    for members, among, together in _together(having, kinds=demands.kinds, everyone=len(compared)):
+        one = _judged(together, compared, members, among, demands)
+        if one is not None:
+            judged.append(one)
+            by_pattern.update(dict.fromkeys(together, one))
+    judged.sort(key=_surest_first)
+    entering = [one for one in judged if one.may_enter]
+    count = taken([one.contrast.probability for one in entering], limit=demands.false_discoveries)
+    return _distinct([*_still_standing(standing or {}, by_pattern), *entering[:count]])[: demands.lessons]
+
+
+def _surest_first(one: _Judged) -> tuple[float, float, tuple[Pattern, ...]]:
+    return (-one.contrast.probability, -abs(one.contrast.log_odds), one.contrast.patterns)
+
+
+def _still_standing(standing: Standing, by_pattern: Mapping[Pattern, _Judged]) -> list[_Judged]:
+    """Give what stood and is still supported, with those of its patterns that still go the same way."""
+
+    def supported(pattern: Pattern, helps: bool) -> _Judged | None:
+        one = by_pattern.get(pattern)
+        same = one is not None and (one.contrast.log_odds > 0) is helps
+        return one if one is not None and same and one.contrast.probability >= LEAVES else None
+
+    found = []
+    for (first, helps), stated in standing.items():
+        one = supported(first, helps)
+        if one is not None:
+            kept = (first, *(p for p in stated if p != first and supported(p, helps) is not None))
+            found.append(replace(one, contrast=replace(one.contrast, patterns=kept), stands=True))
+    return sorted(found, key=_surest_first)
 
 
 def adherence(contrasts: Iterable[Contrast], patterns: Mapping[Pattern, object]) -> float:
@@ -106,24 +150,24 @@ def _together(
     return [(members, among, patterns) for (members, among), patterns in joined.items()]
 
 
-def _contrast(
+def _judged(
     patterns: list[Pattern],
     compared: Sequence[Attempt],
     members: frozenset[int],
     among: frozenset[int],
     demands: Demands,
-) -> Contrast | None:
+) -> _Judged | None:
     all_of, with_it = _counts(compared, among), _counts(compared, members)
-    strata = [
-        Stratum(all_of[family, True], all_of[family, False], with_it[family, True], with_it[family, False])
-        for family in sorted({family for family, _ in with_it})
-    ]
-    if sum(s.tells for s in strata) < demands.families:
-        return None
-    verdict = judge(strata)
+    strata = {
+        alike: Stratum(all_of[alike, True], all_of[alike, False], with_it[alike, True], with_it[alike, False])
+        for alike in sorted({alike for alike, _ in with_it})
+    }
+    verdict = judge(strata.values())
     if not verdict.log_odds:
         return None
-    return Contrast(
+    telling = {family for (family, _), stratum in strata.items() if stratum.tells}
+    showing = {compared[n].session_id for n in members}
+    contrast = Contrast(
         patterns=tuple(sorted(patterns, key=_plainness)[:MAX_TOGETHER]),
         probability=verdict.probability,
         log_odds=verdict.log_odds,
@@ -132,10 +176,12 @@ def _contrast(
         failed=sum(n for (_, succeeded), n in all_of.items() if not succeeded),
         failed_with=sum(n for (_, succeeded), n in with_it.items() if not succeeded),
     )
+    may_enter = len(telling) >= demands.families and len(showing) >= demands.sessions_showing
+    return _Judged(contrast, members, may_enter)
 
 
-def _counts(compared: Sequence[Attempt], numbers: frozenset[int]) -> Counter[tuple[str, bool]]:
-    return Counter((compared[n].family, compared[n].succeeded) for n in numbers)
+def _counts(compared: Sequence[Attempt], numbers: frozenset[int]) -> Counter[tuple[tuple[str, str], bool]]:
+    return Counter(((compared[n].family, compared[n].apart), compared[n].succeeded) for n in numbers)
 
 
 #: What a person understands at once comes first.
@@ -147,13 +193,16 @@ def _plainness(pattern: Pattern) -> tuple[int, Pattern]:
     return (_PLAIN.index(pattern.kind), pattern)
 
 
-def _distinct(found: Sequence[tuple[Contrast, frozenset[int]]]) -> list[Contrast]:
-    kept: list[tuple[Contrast, frozenset[int]]] = []
-    for contrast, members in found:
-        if not any(
-            (contrast.log_odds > 0) == (other.log_odds > 0)
-            and len(members & others) >= SAME_ATTEMPTS * len(members | others)
-            for other, others in kept
-        ):
-            kept.append((contrast, members))
-    return [contrast for contrast, _ in kept]
+def _distinct(found: Sequence[_Judged]) -> list[Contrast]:
+    kept: list[_Judged] = []
+    for one in found:
+        if not any(_is_the_same(one, other) for other in kept):
+            kept.append(one)
+    return [one.contrast for one in kept]
+
+
+def _is_the_same(one: _Judged, other: _Judged) -> bool:
+    alike = SAME_STANDING if one.stands and other.stands else SAME_ATTEMPTS
+    return (one.contrast.log_odds > 0) == (other.contrast.log_odds > 0) and len(
+        one.members & other.members
+    ) >= alike * len(one.members | other.members)

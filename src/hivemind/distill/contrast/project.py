@@ -2,14 +2,15 @@
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from hivemind.distill.contrast import mine as miner
-from hivemind.distill.contrast import patterns
+from hivemind.distill.contrast import patterns, stated
 from hivemind.distill.contrast.families import Asked, Family, families
 from hivemind.distill.contrast.mine import Attempt, Contrast, Demands
 from hivemind.distill.contrast.patterns import MANNER, Pattern
+from hivemind.distill.contrast.stated import Ran, Stated
 from hivemind.distill.episodes import Episode
 from hivemind.domain.lessons import Occurrence
 from hivemind.domain.skills import Evidence
@@ -18,17 +19,22 @@ from hivemind.domain.skills import Evidence
 KIND, PITFALL = "contrast", "pitfall"
 #: Lessons of all of a project's like tasks, and those of one family of them.
 TOPIC, FAMILY_TOPIC = "outcomes", "task"
+#: Where a lesson's data name the topic of another skill that its tasks are about.
+SKILL_TOPIC = "skill_topic"
 #: A project's grades are less sure than a verified outcome, so more is demanded.
 DEMANDS = Demands(sessions_each_side=3, sessions_showing=3, false_discoveries=0.1, lessons=12)
 #: Sessions of each side that a lesson names, and events of each.
 MAX_SESSIONS, MAX_EVENTS = 12, 4
 MAX_EXCERPT_CHARS = 200
-#: A pattern that so many of its attempts' outcomes were concluded from, as a share, teaches nothing.
-MAX_GROUNDS = 0.25
+#: A pattern that so many of its attempts' outcomes were concluded from, as a share, teaches nothing; one that
+#: stands already goes on teaching for longer.
+MAX_GROUNDS, MAX_GROUNDS_STANDING = 0.25, 0.4
 #: Never advised, whatever went well: acting without consent, guessing, and what no agent sets out to do.
 NO_ADVICE = frozenset({"unagreed", "invents", "repeats", "fails"})
 #: That a call failed is how a failure looks, not how to avoid one.
 NO_WARNING = frozenset({"fails"})
+#: How often something was called, and whether any change went through, is how work with a shell ended.
+ENDINGS = frozenset({"changes", "times"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,33 +50,61 @@ class Graded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Stands:
+    """Hold a lesson as it was learnt the last time."""
+
+    label: str
+    helps: bool
+    patterns: tuple[Pattern, ...]
+    skill_topic: str = ""
+
+    @classmethod
+    def of(cls, kind: str, data: Mapping[str, object]) -> "Stands":
+        """Read it from a stored lesson."""
+        return cls(
+            label=str(data.get("label", "")),
+            helps=kind == KIND,
+            patterns=tuple(patterns_of(data)),
+            skill_topic=str(data.get(SKILL_TOPIC, "")),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Seen:
     graded: Graded
     episode: Episode
     attempt: Attempt
+    ran: Ran
 
 
 Found = list[tuple[str, Occurrence]]
 
 
-def learn(graded: Sequence[Graded], load: Callable[[Sequence[Graded]], Iterable[Episode]]) -> Found:
+def learn(
+    graded: Sequence[Graded],
+    load: Callable[[Sequence[Graded]], Iterable[Episode]],
+    *,
+    known: Sequence[Stated] = (),
+    standing: Sequence[Stands] = (),
+) -> Found:
     """Give the lessons of a project with the session of each occurrence; in any order of episodes the same.
 
-    Only episodes at like tasks, some of which worked and some failed, are loaded.
+    Only episodes at like tasks, some of which worked and some failed, are loaded. What skills state, `known`,
+    is not learnt again; of what stands already more goes on than would be learnt anew.
     """
     ordered = sorted(graded, key=lambda g: (g.asked.at, g.asked.episode_id))
-    named = families([g.asked for g in ordered])
+    named = families([g.asked for g in ordered], standing={one.label for one in standing})
     telling = [(g, f) for g, f in zip(ordered, named, strict=True) if f is not None]
     telling = _of_telling_families(telling)
     if not _enough([g for g, _ in telling]):
         return []
     episodes = {e.episode_id: e for e in load([g for g, _ in telling])}
     seen = [
-        (_read(g, family, episodes[g.asked.episode_id]), family)
+        (_read(g, family, episodes[g.asked.episode_id], known), family)
         for g, family in telling
         if g.asked.episode_id in episodes
     ]
-    return _lessons(_without_grounds(seen))
+    return _lessons(_without_grounds(seen, {p for one in standing for p in one.patterns}), standing)
 
 
 def _of_telling_families(telling: Sequence[tuple[Graded, Family]]) -> list[tuple[Graded, Family]]:
@@ -85,23 +119,29 @@ def _enough(graded: Sequence[Graded]) -> bool:
     return all(len(side) >= DEMANDS.sessions_each_side for side in sides)
 
 
-def _read(graded: Graded, family: Family, episode: Episode) -> _Seen:
+def _read(graded: Graded, family: Family, episode: Episode, known: Sequence[Stated]) -> _Seen:
     attempt = Attempt(
         session_id=graded.session_id,
         family=family.name,
         succeeded=graded.succeeded,
         patterns=patterns.found(episode),
     )
-    return _Seen(graded=graded, episode=episode, attempt=attempt)
+    return _Seen(graded=graded, episode=episode, attempt=attempt, ran=stated.ran(episode, known))
 
 
-def _without_grounds(seen: Sequence[tuple[_Seen, Family]]) -> list[tuple[_Seen, Family]]:
+def _without_grounds(
+    seen: Sequence[tuple[_Seen, Family]], standing: Collection[Pattern]
+) -> list[tuple[_Seen, Family]]:
     """Leave out the patterns that outcomes were concluded from: they would only be found again."""
     having, concluded = Counter[Pattern](), Counter[Pattern]()
     for one, _ in seen:
         having.update(one.attempt.patterns.keys())
         concluded.update(_grounds(one))
-    grounds = {p for p, count in concluded.items() if count > MAX_GROUNDS * having[p]}
+    grounds = {
+        p
+        for p, count in concluded.items()
+        if count > (MAX_GROUNDS_STANDING if p in standing else MAX_GROUNDS) * having[p]
+    }
     return [(replace(one, attempt=_lacking(one.attempt, grounds)), family) for one, family in seen]
 
 
@@ -126,27 +166,54 @@ def _lacking(attempt: Attempt, grounds: set[Pattern]) -> Attempt:
     return replace(attempt, patterns={p: e for p, e in attempt.patterns.items() if p not in grounds})
 
 
-def _lessons(seen: Sequence[tuple[_Seen, Family]]) -> Found:
+def _lessons(seen: Sequence[tuple[_Seen, Family]], standing: Sequence[Stands]) -> Found:
     """Mine all families together for how things are done, and each by itself for what is done."""
-    every = [one for one, _ in seen]
-    one_policy = any(not family.label for _, family in seen)
-    demands = replace(DEMANDS, kinds=MANNER, families=1 if one_policy else 2)
-    common = miner.mine([one.attempt for one in every], demands)
-    found = list(_occurrences(common, every, label=""))
-    known = {pattern for contrast in common for pattern in contrast.patterns}
     by_family: defaultdict[str, list[_Seen]] = defaultdict(list)
     labels: dict[str, str] = {}
     for one, family in seen:
         by_family[family.name].append(one)
         labels[family.name] = family.label
-    for name, members in by_family.items():
-        own = miner.mine([one.attempt for one in members], DEMANDS) if labels[name] else []
-        found += _occurrences([c for c in own if not known & {*c.patterns}], members, label=labels[name])
+    families_of = {name: _set_apart(members) for name, members in by_family.items()}
+    by_episode = {one.graded.asked.episode_id: one for members in families_of.values() for one in members}
+    every = [by_episode[one.graded.asked.episode_id] for one, _ in seen]
+    one_policy = not all(labels.values())
+    demands = replace(DEMANDS, kinds=MANNER, families=1 if one_policy else 2)
+    common = miner.mine([one.attempt for one in every], demands, standing=_standing(standing, label=""))
+    found = list(_occurrences(common, every, label=""))
+    told = {pattern for contrast in common for pattern in contrast.patterns}
+    for name, members in families_of.items():
+        label = labels[name]
+        if not label:
+            continue
+        stood = _standing(standing, label=label)
+        own = miner.mine([one.attempt for one in members], DEMANDS, standing=stood)
+        before = next((one.skill_topic for one in standing if one.label == label and one.skill_topic), "")
+        about = stated.topic_of([one.ran for one in members], before=before)
+        own = [c for c in own if not told & {*c.patterns}]
+        found += _occurrences(own, members, label=label, skill_topic=about)
     return found
 
 
+def _set_apart(members: Sequence[_Seen]) -> list[_Seen]:
+    """Have attempts of a family compared with those that ran the same of what skills state.
+
+    What goes with success only because it goes with a command that a skill states is then not learnt, nor is
+    that command.
+    """
+    chosen = stated.explaining([one.attempt for one in members], [one.ran for one in members])
+    ran = ["\n".join(text for text in chosen if text in one.ran.commands) for one in members]
+    return [
+        replace(one, attempt=replace(one.attempt, apart=apart))
+        for one, apart in zip(members, ran, strict=True)
+    ]
+
+
+def _standing(standing: Sequence[Stands], *, label: str) -> miner.Standing:
+    return {(one.patterns[0], one.helps): one.patterns for one in standing if one.label == label}
+
+
 def _occurrences(
-    contrasts: Iterable[Contrast], seen: Sequence[_Seen], *, label: str
+    contrasts: Iterable[Contrast], seen: Sequence[_Seen], *, label: str, skill_topic: str = ""
 ) -> Iterator[tuple[str, Occurrence]]:
     own_tools = all(one.graded.asked.own_tools for one in seen)
     for contrast in contrasts:
@@ -160,7 +227,8 @@ def _occurrences(
                 if one.attempt.succeeded is side and _has(one.attempt, contrast) is (helps is side)
             ]
             for one in _one_a_session(shown)[:MAX_SESSIONS]:
-                yield one.graded.session_id, _occurrence(contrast, one, label=label)
+                occurrence = _occurrence(contrast, one, label=label, skill_topic=skill_topic)
+                yield one.graded.session_id, occurrence
 
 
 def teaches(contrast: Contrast, *, own_tools: bool) -> bool:
@@ -172,7 +240,7 @@ def teaches(contrast: Contrast, *, own_tools: bool) -> bool:
     first = contrast.patterns[0]
     if first.kind in (NO_ADVICE if contrast.log_odds > 0 else NO_WARNING):
         return False
-    ends = first.kind == "then" and first.about[-1] == patterns.END
+    ends = first.kind in ENDINGS or (first.kind == "then" and first.about[-1] == patterns.END)
     return own_tools or not ends
 
 
@@ -191,7 +259,7 @@ def _one_a_session(seen: Iterable[_Seen]) -> list[_Seen]:
     return list(first.values())
 
 
-def _occurrence(contrast: Contrast, one: _Seen, *, label: str) -> Occurrence:
+def _occurrence(contrast: Contrast, one: _Seen, *, label: str, skill_topic: str) -> Occurrence:
     helps = contrast.log_odds > 0
     return Occurrence(
         kind=KIND if helps else PITFALL,
@@ -200,6 +268,7 @@ def _occurrence(contrast: Contrast, one: _Seen, *, label: str) -> Occurrence:
         data={
             "patterns": [[p.kind, *p.about] for p in contrast.patterns],
             "label": label,
+            **({SKILL_TOPIC: skill_topic} if skill_topic else {}),
             "probability": round(contrast.probability, 4),
             "log_odds": round(contrast.log_odds, 4),
             "worked": contrast.worked,

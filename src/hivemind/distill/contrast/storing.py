@@ -1,7 +1,7 @@
 """Bring a project's stored contrast lessons up to date with its graded episodes."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -9,7 +9,8 @@ import sqlalchemy as sa
 from hivemind.distill import episodes, session_view
 from hivemind.distill.contrast import project
 from hivemind.distill.contrast.families import Asked
-from hivemind.distill.contrast.project import Graded
+from hivemind.distill.contrast.project import Graded, Stands
+from hivemind.distill.contrast.stated import Stated
 from hivemind.distill.episodes import Episode
 from hivemind.domain.outcomes import Outcome
 from hivemind.store import episodes as stored
@@ -17,16 +18,26 @@ from hivemind.store import lessons, schema, sessions
 from hivemind.store.database import Workspace
 
 _LIKE_REQUESTS = "like_requests"
+#: What is learnt here, as it is stored.
+_KINDS, _TOPICS = (project.KIND, project.PITFALL), (project.TOPIC, project.FAMILY_TOPIC)
 #: The newest episodes of a project that are compared, so that a large history stays cheap.
 MAX_EPISODES = 400
 
 
-def refresh(workspace: Workspace, project_id: str) -> set[str]:
-    """Learn again from a project's stored grades; give the ids of the lessons concerned."""
-    return update(workspace, project_id, graded(workspace, project_id))
+def refresh(
+    workspace: Workspace, project_id: str, *, known: Callable[[], Sequence[Stated]] = tuple
+) -> set[str]:
+    """Learn again from a project's stored grades; give the ids of the lessons concerned.
+
+    `known` gives what skills state, and is asked only where there is something to compare.
+    """
+    found = graded(workspace, project_id)
+    return update(workspace, project_id, found, known=known() if found else ())
 
 
-def update(workspace: Workspace, project_id: str, found: Sequence[Graded]) -> set[str]:
+def update(
+    workspace: Workspace, project_id: str, found: Sequence[Graded], *, known: Sequence[Stated] = ()
+) -> set[str]:
     """Replace what a project's episodes taught together; give the ids of the lessons concerned.
 
     Only the events of episodes at like tasks, some of which worked and some failed, are read.
@@ -43,12 +54,18 @@ def update(workspace: Workspace, project_id: str, found: Sequence[Graded]) -> se
     concerned = lessons.replace_lessons(
         workspace,
         project_id,
-        kinds=(project.KIND, project.PITFALL),
-        topics=(project.TOPIC, project.FAMILY_TOPIC),
-        found=project.learn(found, load),
+        kinds=_KINDS,
+        topics=_TOPICS,
+        found=project.learn(found, load, known=known, standing=_standing(workspace, project_id)),
     )
     lessons.refresh(workspace, sorted(concerned))
     return concerned
+
+
+def _standing(workspace: Workspace, project_id: str) -> list[Stands]:
+    """Give what was learnt from a project's grades the last time."""
+    held = lessons.stated_by(workspace, project_id, kinds=_KINDS, topics=_TOPICS)
+    return [stands for kind, data in held if (stands := Stands.of(kind, data)).patterns]
 
 
 def graded(workspace: Workspace, project_id: str) -> list[Graded]:

@@ -37,13 +37,17 @@ _PURPOSES = {
     "serve": ("start the application", "start the application locally", "local start", "it does not start"),
     "deploy": ("deploy or release", "deploy or release", "releases", "a release fails"),
 }
-#: Section → the line above its list; the second stands where an order of commands comes before.
+#: Section → the line above its list; skills are found by its words, too. Of the commands the second stands
+#: where an order comes before, of the contrasts in older skills.
 INTROS = {
     "order": ("After the last change and before committing, in this order:",),
     "commands": ("What works here:", "Also known to work here:"),
     "fixes": ("What fails here, and what to do:",),
     "pitfalls": ("What the checks have refused here, so get it right the first time:",),
-    "contrasts": ("What attempts that worked here did, and most that failed did not:",),
+    "contrasts": (
+        "Done here where it went well, and mostly not where it failed:",
+        "What attempts that worked here did, and most that failed did not:",
+    ),
     "dangers": ("What went with failure here, so be sure before doing it:",),
     "rules": ("Stated by people who work on this project:",),
 }
@@ -84,7 +88,7 @@ def _description(draft: Draft) -> str:
     elif draft.contrasts or draft.dangers:
         tasks = _tasks(draft)
         text = (
-            f"What attempts at {tasks} in {project} did when they worked, and what went with failure. "
+            f"What worked in {tasks} in {project}, and what went with failure. "
             f"Use before starting on {tasks} there, and before changing anything for them."
         )
     else:

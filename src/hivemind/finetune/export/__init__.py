@@ -1,0 +1,1 @@
+"""Write graded work as files to train a model with."""

