@@ -9,7 +9,6 @@ import sys
 import threading
 from pathlib import Path
 
-import psycopg
 import pytest
 import sqlalchemy as sa
 from stored import FACTS, event
@@ -20,6 +19,8 @@ from hivemind.errors import HivemindError
 from hivemind.store import model_calls, schema, sessions
 from hivemind.store.database import Database, open_database, open_url
 from hivemind.store.model_calls import Cap, Wanted
+
+psycopg = pytest.importorskip("psycopg", reason="needs psycopg: pip install -e '.[test]'")
 
 
 def refusal(url: str) -> HivemindError:
