@@ -85,7 +85,7 @@ class Index:
         if folder is not None:
             try:
                 index._load(folder)
-            except (OSError, ValueError, TypeError, KeyError, AttributeError, files.DamagedError):
+            except files.NOT_WHOLE:
                 index = cls(folder, workspace_id=workspace_id)
         return index
 
@@ -246,7 +246,7 @@ class Index:
         with self._lock:
             if self._folder is None:
                 return
-            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            files.make_folder(self._folder)
             for part in self._snapshot.parts:
                 self._save_part(part, self._folder)
             names = [part.name for part in self._snapshot.parts]

@@ -82,7 +82,7 @@ class Meanings:
             try:
                 if folder is not None:
                     index._load(folder)
-            except (OSError, ValueError, TypeError, KeyError, AttributeError, files.DamagedError):
+            except files.NOT_WHOLE:
                 continue
             return index
         return cls(folder, workspace_id=workspace_id)
@@ -156,7 +156,7 @@ class Meanings:
         with self._lock:
             if self._folder is None:
                 return
-            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            files.make_folder(self._folder)
             for part in self._parts:
                 if part.name not in self._saved:
                     self._saved[part.name] = {
