@@ -133,10 +133,11 @@ def test_text_that_is_no_text_is_answered(library: Path) -> None:
 
 
 def test_a_library_is_explained_where_nothing_can_be_kept(library: Path, tmp_path: Path) -> None:
-    """The data folder is a file: the next time it is made again."""
-    (tmp_path / "in-the-way").write_text("")
+    """A file stands where the cache would be: the next time it is made again."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "cache").write_text("")
     ran = run(
         *("explain", "--json", "--no-embeddings", "--library", str(library), "zorblax"),
-        env={"HIVEMIND_HOME": str(tmp_path / "in-the-way" / "data")},
+        env={"HIVEMIND_HOME": str(tmp_path / "data")},
     )
     assert ran.json["ranking"][0]["skill_id"] == "a"
