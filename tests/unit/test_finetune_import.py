@@ -201,3 +201,17 @@ def test_what_was_imported_can_be_taken_back(tmp_path: Path) -> None:
     assert run("import", str(two), "--everywhere", "--json").json["new"] == 1
     left = run("sql", "SELECT count(*) AS n FROM sessions WHERE agent = 'import'", "--json").json
     assert left == [{"n": 3}]
+
+
+def test_only_candidates_are_counted_as_such(tmp_path: Path) -> None:
+    """One that was withdrawn is none, and is none to review; it comes back with its rows."""
+    nouns = ("ledger", "invoice", "parcel", "tariff", "voucher", "cargo", "depot", "pallet")
+    rows = [
+        {"prompt": f"Summarise the {noun} report as data", "completion": f'{{"summary": "{noun}"}}'}
+        for noun in nouns
+    ]
+    path = write(tmp_path / "rows.jsonl", rows)
+    for words, expected in ((), 1), (("--forget",), 0), ((), 1):
+        done = run("import", str(path), "--everywhere", *words)
+        assert f"\n{expected} candidate" in done.out
+        assert ("hivemind review" in done.err) == bool(expected)

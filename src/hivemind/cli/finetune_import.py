@@ -219,9 +219,9 @@ def _tell_learnt(app: App, learnt: "list[Learnt]", *, where: str) -> None:
         if one.rows:
             rows = ", ".join(f"{file}:{row}" for file, row in one.rows[:_SHOWN_ROWS])
             app.say(f"    from {rows}" + (" …" if len(one.rows) > _SHOWN_ROWS else ""))
+    waiting = sum(one.state == "candidate" for one in learnt)
     app.say(
-        f"{count(len(learnt), 'candidate')} for {where}"
-        + ("" if learnt else ": no answers agree on anything")
+        f"{count(waiting, 'candidate')} for {where}" + ("" if learnt else ": no answers agree on anything")
     )
-    if learnt:
+    if waiting:
         app.note("Candidates load nowhere: `hivemind review`, or `hivemind skills show NAME`")
