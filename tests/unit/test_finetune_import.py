@@ -233,3 +233,18 @@ def test_only_candidates_are_counted_as_such(tmp_path: Path) -> None:
         done = run("import", str(path), "--everywhere", *words)
         assert f"\n{expected} candidate" in done.out
         assert ("hivemind review" in done.err) == bool(expected)
+
+
+def test_a_name_that_nothing_was_imported_from_is_told(tmp_path: Path) -> None:
+    """With exit code 1 where there is no such file either: it is misspelt."""
+    path = write(tmp_path / "one.jsonl", [{"prompt": ASKED, "completion": ANSWER}])
+    other = write(tmp_path / "other.jsonl", [{"prompt": ANSWER, "completion": ASKED}])
+    run("import", str(path), "--everywhere")
+    typo = run("import", "typo.json", str(path), "--everywhere", "--forget")
+    assert (typo.code, "1 row deleted." in typo.out) == (1, True)
+    assert "typo.json: none of its rows are known for every project, and there is no such file" in typo.err
+    known = run("import", str(other), "--everywhere", "--forget")
+    assert (known.code, known.out) == (0, "0 rows deleted.\n")
+    assert "other.jsonl: none of its rows are known for every project\n" in known.err
+    asked = run("import", "typo.json", "--everywhere", "--forget", "--json")
+    assert (asked.code, asked.json["forgotten"], asked.json["unknown"]) == (1, 0, ["typo.json"])
