@@ -37,8 +37,6 @@ WORKSPACE = "default"
 HITS = (1, 3, 5)
 #: How many skills may be injected, beside what is the default.
 FEWER = 2
-#: What a prompt may cost.
-BUDGET_TOKENS = 400
 # What a client writes into a session in a person's name.
 _NOT_TYPED = ("<", "[Request", "Caveat:", "This session is being continued")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|_")
@@ -208,7 +206,7 @@ class _Prompts:
         """Give the ranking and the ids of the skills that would be injected."""
         started = time.perf_counter()
         ranked = self._ranked(prompt)
-        chosen = select(ranked, budget_tokens=BUDGET_TOKENS)
+        chosen = select(ranked, prompt=prompt)
         block = render_selected(chosen)
         self._seconds.append(time.perf_counter() - started)
         self._tokens.append(count_tokens(block))
