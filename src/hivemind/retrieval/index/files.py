@@ -83,6 +83,17 @@ def replace_text(path: Path, text: str) -> None:
         file.write(text.encode("utf-8"))
 
 
+def replace_manifest(path: Path, head: Mapping[str, object], parts: Mapping[str, Mapping[str, int]]) -> None:
+    """Name the parts of an index with the checksums of their files, and remove the files of others.
+
+    A part's file of a kind is called `PART.KIND.arrays`.
+    """
+    listed = [{"name": name, **checksums} for name, checksums in parts.items()]
+    replace_text(path, json.dumps({**head, "parts": listed}))
+    kept = frozenset(f"{name}.{kind}.arrays" for name, checksums in parts.items() for kind in checksums)
+    remove_others(path.parent, kept)
+
+
 @contextlib.contextmanager
 def _replacing(path: Path) -> Iterator[BinaryIO]:
     """Give a file that takes the place of another once it is whole; on a full disk nothing of it is left."""

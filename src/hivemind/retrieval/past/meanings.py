@@ -165,15 +165,8 @@ class Meanings:
                     }
             names = [part.name for part in self._parts]
             self._saved = {name: self._saved[name] for name in names}
-            manifest = {
-                "format": FORMAT,
-                "workspace": self._workspace_id,
-                "model": self._model,
-                "parts": [{"name": name, **self._saved[name]} for name in names],
-            }
-            files.replace_text(self._folder / MANIFEST, json.dumps(manifest))
-            kept = frozenset(f"{name}.{kind}.arrays" for name in names for kind in _KINDS)
-            files.remove_others(self._folder, kept)
+            head = {"format": FORMAT, "workspace": self._workspace_id, "model": self._model}
+            files.replace_manifest(self._folder / MANIFEST, head, {name: self._saved[name] for name in names})
 
     def _load(self, folder: Path) -> None:
         try:
