@@ -84,7 +84,7 @@ def measure(folder: Path, *, skills: int = PROJECT_SKILLS) -> Figures:
             (cold_data / path.name).write_bytes(path.read_bytes())
         worker = subprocess.Popen([sys.executable, "-P", "-m", "hivemind.worker", str(data)], env=env)
         try:
-            _wait_for(data)
+            _wait_for(data, project)
             times = _interleaved(data, cold_data, project, env)
         finally:
             worker.terminate()
@@ -134,10 +134,12 @@ def _fill(data: Path, project: Path, corpus: Path, *, most: int) -> int:
     return stored
 
 
-def _wait_for(data: Path) -> None:
+def _wait_for(data: Path, project: Path) -> None:
     """Wait until the worker ranks by its index, and has done what it does at its start."""
     end = time.monotonic() + 600
-    request = {"op": "rank", "workspace": WORKSPACE, "project": "", "prompt": PROMPTS[0]}
+    here = project_of(str(project))
+    own = here.project_id if here else ""
+    request = {"op": "rank", "workspace": WORKSPACE, "project": own, "prompt": PROMPTS[0]}
     while not (worker_socket.ask(data, request) or {}).get("ranked"):
         if time.monotonic() > end:
             raise SystemExit("the worker did not come up")

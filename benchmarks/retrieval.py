@@ -14,17 +14,16 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from benchmarks.command import Figures, run
-from hivemind.retrieval.index import Index, embedding
+from hivemind.domain.skills import SkillDocument
+from hivemind.retrieval.index import Index, embedding, foreign
 from hivemind.retrieval.rank import Candidate, prompt_words, rank
 from hivemind.retrieval.select import render_selected, select
 from hivemind.retrieval.tokens import count_tokens
-from hivemind.store import schema
-from hivemind.store.database import Database, open_database
+from hivemind.store.database import open_database
 
 CORPUS = "skills/corpus.jsonl.gz"
 QUERIES = "skills/queries.jsonl.gz"
@@ -37,8 +36,6 @@ WORKSPACE = "default"
 HITS = (1, 3, 5)
 #: How many skills may be injected, beside what is the default.
 FEWER = 2
-#: What a prompt may cost.
-BUDGET_TOKENS = 400
 # What a client writes into a session in a person's name.
 _NOT_TYPED = ("<", "[Request", "Caveat:", "This session is being continued")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|_")
@@ -85,7 +82,12 @@ def measure(folder: Path) -> Figures:
 
 def _library(path: Path, skills: Iterable[Mapping[str, str]]) -> sqlite3.Connection:
     database = open_database(path)
-    build_library(database, skills)
+    texts = {
+        one["id"]: SkillDocument(name=one["name"], description=one["description"], body=one["body"])
+        for one in skills
+    }
+    with database.write(WORKSPACE) as workspace:
+        foreign.store(workspace, texts)
     database.close()
     return sqlite3.connect(f"file:{path}?mode=ro", uri=True)
 
@@ -145,46 +147,6 @@ def _tool_hits(ranked: Ranked, asked: list[dict[str, Any]]) -> dict[str, float]:
     return {f"tools_hit_at_{k}": count / max(1, len(asked)) for k, count in hits.items()}
 
 
-def build_library(database: Database, skills: Iterable[Mapping[str, str]]) -> int:
-    """Store skills (`id`, `name`, `description`, `body`) as active ones of every project, and count them."""
-    now = datetime.now(UTC)
-    made = [dict(skill) for skill in skills]
-    common = {"workspace_id": WORKSPACE, "author": "", "created_at": now}
-    empty = {
-        "content_hash": "",
-        "frontmatter": {},
-        "requests": "",
-        "origin": "import",
-        "lesson_ids": [],
-        "gates": [],
-    }
-    with database.write(WORKSPACE) as workspace:
-        workspace.execute(
-            schema.skills.insert(),
-            [
-                {**common, "skill_id": skill["id"], "name": skill["name"][:64], "project_id": "", "topic": "",
-                 "state": "active", "version": 1, "updated_at": now}
-                for skill in made
-            ],
-        )  # fmt: skip
-        workspace.execute(
-            schema.skill_versions.insert(),
-            [
-                {**common, **empty, "skill_id": skill["id"], "version": 1, "name": skill["name"][:64],
-                 "description": skill["description"], "body": skill["body"]}
-                for skill in made
-            ],
-        )  # fmt: skip
-        workspace.connection.exec_driver_sql(
-            "INSERT INTO skills_search VALUES (?, ?, '', ?, ?, '', ?)",
-            [
-                (WORKSPACE, skill["id"], skill["name"].replace("-", " "), skill["description"], skill["body"])
-                for skill in made
-            ],
-        )
-    return len(made)
-
-
 def everyday_prompts(transcripts: Iterable[Path]) -> list[str]:
     """Give the distinct prompts that people typed into sessions of Claude Code."""
     found: dict[str, None] = {}
@@ -208,7 +170,7 @@ class _Prompts:
         """Give the ranking and the ids of the skills that would be injected."""
         started = time.perf_counter()
         ranked = self._ranked(prompt)
-        chosen = select(ranked, budget_tokens=BUDGET_TOKENS)
+        chosen = select(ranked, prompt=prompt)
         block = render_selected(chosen)
         self._seconds.append(time.perf_counter() - started)
         self._tokens.append(count_tokens(block))

@@ -111,3 +111,33 @@ def test_any_prompt_is_answered(library: Path, prompt: str) -> None:
     """Control characters, other scripts and lone surrogates included."""
     ran = run("explain", "--json", "--no-embeddings", "--library", str(library), "--", prompt)
     assert ran.code == 0, ran.err
+
+
+def test_nothing_is_given_where_the_settings_say_so(library: Path) -> None:
+    """What is explained is what an agent would get."""
+    assert run("config", "set", "inject.enabled", "false").code == 0
+    ran = run("explain", "--json", "--no-embeddings", "--library", str(library), "unjam the zorblax reactor")
+    assert (ran.json["given"], ran.json["ranking"][0]["decision"]) == ([], "nothing is to be given")
+
+
+def test_no_prompt_is_a_mistake_in_usage(library: Path) -> None:
+    """Nothing on standard input is no prompt."""
+    assert run("explain", "--no-embeddings", "--library", str(library), answer="\n").code == 2
+
+
+def test_text_that_is_no_text_is_answered(library: Path) -> None:
+    """Half a pair of surrogates, and a byte that is none of UTF-8, in an argument and on standard input."""
+    words = ("explain", "--no-embeddings", "--library", str(library))
+    assert run(*words, answer='"\\ud83d zorblax"\n').code == 0
+    assert run(*words, "\udcff zorblax").code == 0
+
+
+def test_a_library_is_explained_where_nothing_can_be_kept(library: Path, tmp_path: Path) -> None:
+    """A file stands where the cache would be: the next time it is made again."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "cache").write_text("")
+    ran = run(
+        *("explain", "--json", "--no-embeddings", "--library", str(library), "zorblax"),
+        env={"HIVEMIND_HOME": str(tmp_path / "data")},
+    )
+    assert ran.json["ranking"][0]["skill_id"] == "a"

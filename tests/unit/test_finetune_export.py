@@ -330,6 +330,39 @@ def test_a_folder_that_holds_something_is_left_alone(
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["manifest.json", "sft.jsonl"]
 
 
+@pytest.mark.parametrize("name", ["notes.txt", "mine/thesis.txt", "sft.jsonl/thesis.txt"])
+def test_an_export_that_holds_something_else_is_left_alone(
+    database: Database, redactor: Redactor, tmp_path: Path, name: str
+) -> None:
+    """What the manifest does not list is somebody's own; the message names it."""
+    out = tmp_path / "out"
+    export(database, out, redactor)
+    own = out / name
+    if own.parent.is_file():
+        own.parent.unlink()
+    own.parent.mkdir(exist_ok=True)
+    own.write_text("do not lose")
+    before = sorted(out.rglob("*"))
+    for replace in (False, True):
+        with pytest.raises(HivemindError, match=f"holds {name.split('/')[0]}") as refused:
+            export(database, out, redactor, replace=replace)
+        assert refused.value.slug == "export-exists"
+    assert (sorted(out.rglob("*")), own.read_text()) == (before, "do not lose")
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".out")] == []
+
+
+@pytest.mark.parametrize("files", [None, 3, [1], [{"file": 2}], [{"file": "sft.jsonl", "sha256": []}]])
+def test_a_manifest_that_is_broken_lists_nothing(
+    database: Database, redactor: Redactor, tmp_path: Path, files: Any
+) -> None:
+    """Then every file is somebody's own."""
+    out = tmp_path / "out"
+    export(database, out, redactor, kinds=("sft",))
+    (out / "manifest.json").write_text(json.dumps({"made_by": "hivemind export", "files": files}))
+    with pytest.raises(HivemindError, match=r"holds sft\.jsonl"):
+        export(database, out, redactor, replace=True)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("to", ["jsonl", "parquet"])
 def test_datasets_loads_every_file(

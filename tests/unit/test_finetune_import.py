@@ -15,10 +15,12 @@ from finetune_rows import ANSWER, ASKED, CONVERSATIONS, LABELLED, PAIRS, write
 from hivemind.capture.redaction import Redactor
 from hivemind.distill import miners
 from hivemind.distill.grading import sweep
+from hivemind.domain.events import Event, EventKind, SessionFacts
 from hivemind.finetune import formats, storing
 from hivemind.finetune.importing import FileReport, Importer
 from hivemind.store import imports, lessons, sessions
 from hivemind.store.database import Database, open_database
+from hivemind.store.glance import Glance, glance
 
 EVERY: list[Any] = [row for rows in CONVERSATIONS.values() for row in rows] + PAIRS + [r for r, _ in LABELLED]
 SECRET = "ghp_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"
@@ -141,9 +143,25 @@ def test_nobody_grades_mines_or_counts_imported_rows(
     with database.read() as workspace:
         assert not lessons.is_any_due(workspace, miners_version=miners.VERSION)
         assert lessons.unmined(workspace, miners_version=miners.VERSION) == []
-        assert sessions.totals(workspace)["sessions"] == 0
+        assert sessions.totals(workspace) == {"sessions": 0, "events": 0, "transcripts": 0}
         assert sessions.recent(workspace, limit=5) == []
         assert imports.count(workspace) == len(stored(database))
+    assert glance(tmp_path / "hivemind.db", "default") == Glance()
+
+
+def test_what_agents_did_is_counted_beside_imported_rows(
+    database: Database, redactor: Redactor, tmp_path: Path
+) -> None:
+    """Events of sessions whose ids sort before and behind those of imported rows, and no others."""
+    take(database, write(tmp_path / "a.jsonl", EVERY), redactor)
+    with database.write() as workspace:
+        for session_id in ("0a1b", "import", "importer-1", "zz"):
+            said = Event(kind=EventKind.PROMPT, native_id=session_id, text="Ship it")
+            facts = SessionFacts(session_id=session_id, agent="claude")
+            sessions.append(workspace, facts, events=[sessions.RedactedEvent(event=said)])
+        totals = sessions.totals(workspace)
+    seen = glance(tmp_path / "hivemind.db", "default")
+    assert (totals["sessions"], totals["events"]) == (seen.sessions, seen.events) == (4, 4)
 
 
 def test_a_million_rows_need_no_more_memory_than_a_thousand(
@@ -201,3 +219,32 @@ def test_what_was_imported_can_be_taken_back(tmp_path: Path) -> None:
     assert run("import", str(two), "--everywhere", "--json").json["new"] == 1
     left = run("sql", "SELECT count(*) AS n FROM sessions WHERE agent = 'import'", "--json").json
     assert left == [{"n": 3}]
+
+
+def test_only_candidates_are_counted_as_such(tmp_path: Path) -> None:
+    """One that was withdrawn is none, and is none to review; it comes back with its rows."""
+    nouns = ("ledger", "invoice", "parcel", "tariff", "voucher", "cargo", "depot", "pallet")
+    rows = [
+        {"prompt": f"Summarise the {noun} report as data", "completion": f'{{"summary": "{noun}"}}'}
+        for noun in nouns
+    ]
+    path = write(tmp_path / "rows.jsonl", rows)
+    for words, expected in ((), 1), (("--forget",), 0), ((), 1):
+        done = run("import", str(path), "--everywhere", *words)
+        assert f"\n{expected} candidate" in done.out
+        assert ("hivemind review" in done.err) == bool(expected)
+
+
+def test_a_name_that_nothing_was_imported_from_is_told(tmp_path: Path) -> None:
+    """With exit code 1 where there is no such file either: it is misspelt."""
+    path = write(tmp_path / "one.jsonl", [{"prompt": ASKED, "completion": ANSWER}])
+    other = write(tmp_path / "other.jsonl", [{"prompt": ANSWER, "completion": ASKED}])
+    run("import", str(path), "--everywhere")
+    typo = run("import", "typo.json", str(path), "--everywhere", "--forget")
+    assert (typo.code, "1 row deleted." in typo.out) == (1, True)
+    assert "typo.json: none of its rows are known for every project, and there is no such file" in typo.err
+    known = run("import", str(other), "--everywhere", "--forget")
+    assert (known.code, known.out) == (0, "0 rows deleted.\n")
+    assert "other.jsonl: none of its rows are known for every project\n" in known.err
+    asked = run("import", "typo.json", "--everywhere", "--forget", "--json")
+    assert (asked.code, asked.json["forgotten"], asked.json["unknown"]) == (1, 0, ["typo.json"])

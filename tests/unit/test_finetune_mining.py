@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from finetune_rows import write
 from hivemind.capture.redaction import Redactor
 from hivemind.domain.events import Event, EventKind, SessionFacts
 from hivemind.domain.skills import SkillState
-from hivemind.finetune.importing import Importer
+from hivemind.finetune.importing import Importer, forget
 from hivemind.finetune.mining import candidates, confirm
 from hivemind.finetune.mining.behaviour import Answer, behaviours
 from hivemind.finetune.mining.candidates import Learnt
@@ -204,6 +205,39 @@ def test_a_candidate_that_no_row_supports_is_withdrawn(
         sessions.prune(workspace, [session_id for session_id, _ in imports.each(workspace, "p1")])
     (gone,) = again(database)
     assert (gone.skill_id, gone.action, gone.state) == (found.skill_id, "withdrawn", SkillState.REJECTED)
+
+
+def test_what_was_withdrawn_comes_back_with_its_rows(
+    database: Database, redactor: Redactor, tmp_path: Path
+) -> None:
+    """A machine's withdrawal is no person's rejection; that of a person stays."""
+    (found,) = learn(database, tmp_path, redactor, summaries())
+    forget(database, "default", project_id="p1", file="rows.jsonl")
+    assert [one.action for one in again(database)] == ["withdrawn"]
+    (back,) = learn(database, tmp_path, redactor, summaries())
+    assert (back.skill_id, back.action, back.state) == (found.skill_id, "restored", SkillState.CANDIDATE)
+    assert [one.action for one in again(database)] == ["kept"]
+    with database.write() as workspace:
+        lifecycle.decide(workspace, found.skill_id, SkillState.REJECTED, actor="person:ann")
+    forget(database, "default", project_id="p1", file="rows.jsonl")
+    assert again(database) == []
+    (kept,) = learn(database, tmp_path, redactor, summaries())
+    assert (kept.action, kept.state) == ("kept", SkillState.REJECTED)
+
+
+def test_what_was_withdrawn_is_refused_where_its_name_is_taken(
+    database: Database, redactor: Redactor, tmp_path: Path
+) -> None:
+    """Another skill may have the name by now; the import says so and goes on."""
+    (found,) = learn(database, tmp_path, redactor, summaries())
+    forget(database, "default", project_id="p1", file="rows.jsonl")
+    again(database)
+    with database.write() as workspace:
+        held = skills.version_of(workspace, found.skill_id, version=1).document
+        other = replace(held, description="Something else. Use when asked otherwise.", body="- Other.\n")
+        lifecycle.create(workspace, other, project_id="p1", origin="person", actor="person:ann")
+    (refused,) = learn(database, tmp_path, redactor, summaries())
+    assert (refused.action, "belongs to skill" in refused.reason) == ("refused", True)
 
 
 def worked(workspace: Workspace, name: str, *, request: str, answer: str, label: str = "success") -> None:

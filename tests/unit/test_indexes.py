@@ -96,11 +96,44 @@ def test_a_restart_goes_on_with_what_was_saved_and_mends_what_was_damaged(
 def test_a_folder_that_cannot_be_written_costs_the_files_only(
     database: Database, tmp_path: Path, failures: list[BaseException]
 ) -> None:
-    """What failed is recorded; prompts are answered without the index."""
+    """What failed is recorded; prompts are answered from memory."""
     (tmp_path / "index").write_text("in the way")
     made = Indexes(database, folder=tmp_path / "index", uses_meaning=lambda: False, failed=failures.append)
-    made.look("default")
-    _until(lambda: failures)
-    assert isinstance(failures[0], OSError)
-    assert _names(made, database, "tox") is None
+    _until(lambda: (_names(made, database, "run the tests with tox") or [""])[0] == "shop-api-checks")
     made.close()
+    assert isinstance(failures[0], OSError)
+
+
+def test_a_full_disk_costs_the_files_and_not_the_index(
+    database: Database, tmp_path: Path, failures: list[BaseException]
+) -> None:
+    """What cannot be saved is searched in memory, and leaves no half-written file."""
+    folder = tmp_path / "index" / "default"
+    (folder / "manifest.json").mkdir(parents=True)
+    made = Indexes(database, folder=tmp_path / "index", uses_meaning=lambda: False, failed=failures.append)
+    _until(lambda: (_names(made, database, "run the tests with tox") or [""])[0] == "shop-api-checks")
+    made.close()
+    assert isinstance(failures[0], OSError)
+    assert not list(folder.glob("*.new"))
+
+
+@pytest.mark.parametrize("content", ["[" * 200_000, "", "[1]", "{}", "null", '{"format": 2}'])
+def test_a_manifest_that_is_none_is_made_again(
+    database: Database, tmp_path: Path, failures: list[BaseException], content: str
+) -> None:
+    """Whatever stands in its place."""
+    folder = tmp_path / "index" / "default"
+    folder.mkdir(parents=True)
+    (folder / "manifest.json").write_text(content)
+    made = Indexes(database, folder=tmp_path / "index", uses_meaning=lambda: False, failed=failures.append)
+    _until(lambda: (_names(made, database, "run the tests with tox") or [""])[0] == "shop-api-checks")
+    made.close()
+    assert failures == []
+
+
+def test_files_are_for_this_user_alone(indexes: Indexes, database: Database, tmp_path: Path) -> None:
+    """Folders, too, those around included."""
+    _until(lambda: _names(indexes, database, "tox") is not None)
+    _until(lambda: (tmp_path / "index" / "default" / "manifest.json").exists())
+    for path in [tmp_path / "index", *(tmp_path / "index").rglob("*")]:
+        assert path.stat().st_mode & 0o077 == 0, path

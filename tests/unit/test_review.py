@@ -347,13 +347,20 @@ def test_a_part_of_the_queue_can_be_looked_at() -> None:
         waits(workspace, "one-checks")
         flagged = waits(workspace, "two-checks", state=ACTIVE)
         flag(workspace, flagged, FlagKind.STALE, "`make test`: no such target")
-    asked = [("--state", "candidate"), ("--state", "active"), ("--project", "SHOP"), ("--project", "other")]
+    asked = [("--state", "candidate"), ("--state", "active"), ("--project", "SHOP"), ("--project", "p1")]
     names = [[one["name"] for one in run("review", *words, "--json").json] for words in asked]
-    assert names == [["one-checks"], ["two-checks"], ["two-checks", "one-checks"], []]
+    assert names == [
+        ["one-checks"],
+        ["two-checks"],
+        ["two-checks", "one-checks"],
+        ["two-checks", "one-checks"],
+    ]
     done = run("review", "--state", "candidate", answer="r\n")
     assert "1 of 1" in done.out
     assert "1 skill still waits for you" in done.out
-    assert run("review", "--project", "other").out == "No such skill waits for you.\n"
+    assert run("review", "--state", "trial").out == "No such skill waits for you.\n"
+    unknown = run("review", "--project", "other")
+    assert (unknown.code, "#project-unknown" in unknown.err, "known: shop" in unknown.err) == (1, True, True)
 
 
 def test_several_skills_are_rejected_at_once_or_none() -> None:

@@ -210,6 +210,7 @@ def skill(
     made = lifecycle.decide(workspace, made.skill_id, SkillState.ACTIVE, actor="policy:auto")
     at = NOW - timedelta(days=days)
     workspace.execute(schema.decisions.update().values(at=at))
+    workspace.execute(schema.skills.update().values(created_at=at))
     return made
 
 

@@ -32,6 +32,10 @@ def main() -> None:
         # The reader has seen enough; Python must not complain while it closes stdout.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except UnicodeEncodeError as error:
+        # What a person typed, or a file's name, that is no text in any encoding.
+        print(f"hivemind: not valid UTF-8: {error.object!a}", file=sys.stderr)  # noqa: T201
+        sys.exit(2)
     except Exception as error:  # noqa: BLE001 - the outermost boundary of the command
         if (told := _storage_failure(error)) is not None:
             _tell(told)

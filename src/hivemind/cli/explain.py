@@ -5,7 +5,7 @@ import sqlite3
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ import click
 
 from hivemind.cli.app import App, json_option, pass_app
 from hivemind.cli.text import count, one_line
+from hivemind.domain.text import storable
 from hivemind.errors import HivemindError
 
 if TYPE_CHECKING:
@@ -67,7 +68,11 @@ def explain(
     """
     from hivemind.retrieval.index import explaining
 
-    asked = [{"prompt": prompt} for prompt in prompts] or list(_from_lines(sys.stdin))
+    asked = [{"prompt": prompt} for prompt in prompts] or list(_from_lines(_stdin()))
+    if not asked:
+        raise click.UsageError("There is no prompt: give one, or a line for each on standard input.")
+    # What the agent would be given, as it is set now.
+    k = app.settings.inject_max_skills if app.settings.inject_enabled else 0
     wanted = app.settings.inject_embeddings if embeddings is None else embeddings
     with ExitStack() as stack:
         shelf = stack.enter_context(_foreign(app, library) if library else _own(app, folder or Path.cwd()))
@@ -78,9 +83,9 @@ def explain(
                 shelf.connection,
                 workspace_id=shelf.workspace_id,
                 project_id=shelf.project_id,
-                prompt=one["prompt"],
-                asked=_going_back(shelf, one["prompt"], session_id=session_id),
-                k=app.settings.inject_max_skills,
+                prompt=storable(one["prompt"]),
+                asked=_going_back(shelf, storable(one["prompt"]), session_id=storable(session_id)),
+                k=k,
                 budget_tokens=app.settings.inject_budget_tokens,
                 limit=limit,
             )
@@ -88,6 +93,8 @@ def explain(
                 click.echo(json.dumps({**one, **asdict(found), "by_meaning": not without}))
             else:
                 _show(app, found)
+    if not k:
+        app.note("Nothing is given: inject.enabled is false, or inject.max_skills 0.")
     if without and not as_json:
         app.note(without)
 
@@ -128,6 +135,8 @@ def _foreign(app: App, library: Path) -> Iterator[Shelf]:
     from hivemind.retrieval.index import Index, foreign
     from hivemind.store.database import open_database
 
+    if not (library.is_file() or library.is_dir()):
+        raise click.BadParameter(f"{str(library)!r} is neither a folder nor a file", param_hint="--library")
     skills, left_out = listing.read(library)
     if left_out:
         app.note(f"{library}: {left_out:,} left out, no skill or an id that was there before.")
@@ -140,10 +149,16 @@ def _foreign(app: App, library: Path) -> Iterator[Shelf]:
             with closing(_reading(f"file:{database.path}?mode=ro")) as connection:
                 index = Index.open(cache, workspace_id=_FOREIGN)
                 if index.refresh(connection):
-                    index.save()
+                    _keep(index)
                 yield Shelf(index=index, connection=connection, workspace_id=_FOREIGN)
         finally:
             database.close()
+
+
+def _keep(index: "Index") -> None:
+    # For the next time; without room for it, it is made again.
+    with suppress(OSError):
+        index.save()
 
 
 #: The workspace of a throwaway database.
@@ -182,7 +197,7 @@ def _make_vectors(app: App, shelf: Shelf) -> None:
         while lacking := shelf.index.embed_pending(shelf.connection, at_most_s=2):
             bar.update(task, completed=total - lacking)
     if shelf.workspace_id == _FOREIGN:
-        shelf.index.save()
+        _keep(shelf.index)
 
 
 def _going_back(shelf: Shelf, prompt: str, *, session_id: str) -> str:
@@ -191,6 +206,14 @@ def _going_back(shelf: Shelf, prompt: str, *, session_id: str) -> str:
     return situation.asked(
         shelf.connection, workspace_id=shelf.workspace_id, session_id=session_id, prompt=prompt
     )
+
+
+def _stdin() -> Iterable[str]:
+    """Read lines in whatever encoding they come."""
+    binary = getattr(sys.stdin, "buffer", None)
+    if binary is None:
+        return sys.stdin
+    return (line.decode("utf-8", "replace") for line in binary)
 
 
 def _from_lines(lines: Iterable[str]) -> Iterator[dict[str, Any]]:

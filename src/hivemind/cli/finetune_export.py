@@ -2,15 +2,12 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from hivemind.cli.app import App, emit, json_option, pass_app
 from hivemind.cli.text import bytes_text, count
-
-if TYPE_CHECKING:
-    from hivemind.store.database import Database
 
 _KINDS = ("sft", "dpo", "kto", "plain")
 _CONTAINERS = ("jsonl", "parquet", "deeplake")
@@ -69,6 +66,7 @@ def export(
     replaced once more. A pair is a success against a failure at the same or nearly the same request.
     """
     from hivemind.capture import boundary
+    from hivemind.cli.project import project_ids
     from hivemind.finetune.export.choosing import Filters
     from hivemind.finetune.export.writing import Exporter, Wanted
 
@@ -78,8 +76,10 @@ def export(
             "deeplake calls home (Sentry); it runs in a process of its own that cannot reach the network"
         )
     with app.database() as database:
+        with database.read(app.workspace_id) as workspace:
+            wanted_ids = project_ids(workspace, projects)
         filters = Filters(
-            projects=_project_ids(app, database, projects),
+            projects=wanted_ids,
             since=since.replace(tzinfo=UTC) if since else None,
             until=until.replace(tzinfo=UTC) if until else None,
             outcomes=outcomes,
@@ -134,27 +134,3 @@ def _watched(
         )
         written: dict[str, Any] = watched.write(folder, wanted, replace=replace)
         return written
-
-
-def _project_ids(app: App, database: "Database", wanted: tuple[str, ...]) -> tuple[str, ...]:
-    """Give the ids of projects by name, id or folder."""
-    from hivemind.capture.git import project_of
-    from hivemind.errors import HivemindError
-    from hivemind.store import across, sessions
-
-    with database.read(app.workspace_id) as workspace:
-        known = across.projects(workspace)
-        found: list[str] = []
-        for name in wanted:
-            ids = [p.project_id for p in known if name in (p.project_id, p.name, p.remote)]
-            if not ids and Path(name).is_dir():
-                facts = project_of(str(Path(name).resolve()))
-                ids = [sessions.known_project(workspace, facts).project_id] if facts else []
-            if not ids:
-                raise HivemindError(
-                    "project-unknown",
-                    f"{name!r} is no project that is known here",
-                    hint="known: " + (", ".join(sorted({p.name for p in known})[:10]) or "none"),
-                )
-            found += ids
-    return tuple(dict.fromkeys(found))

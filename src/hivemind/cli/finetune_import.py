@@ -8,6 +8,7 @@ import click
 
 from hivemind.cli.app import App, emit, json_option, pass_app
 from hivemind.cli.text import count
+from hivemind.domain.text import storable
 from hivemind.errors import HivemindError
 
 if TYPE_CHECKING:
@@ -57,7 +58,8 @@ def import_data(
     KTO labels. Import a file again, or after an interruption, and nothing is stored twice. What they teach
     becomes candidates, which load nowhere before real work confirms them or you approve them.
 
-    Exits 1 where a row is refused; the others are taken in.
+    Exits 1 where a row is refused; the others are taken in. `--forget` goes by the files' names, and exits 1
+    where nothing was imported from a name that is no file either.
     """
     if project and everywhere:
         raise click.UsageError("--project and --everywhere exclude each other")
@@ -67,7 +69,7 @@ def import_data(
         raise click.BadParameter(f"file {str(missing[0])!r} does not exist", param_hint="FILE…")
     reports: list[FileReport] = []
     learnt: list[Learnt] = []
-    forgotten = 0
+    forgotten: dict[Path, int] = {}
     with app.database(must_exist=False) as database:
         facts = None if everywhere else _project(app, database, project or Path.cwd(), keep=not dry_run)
         project_id = facts[0] if facts else ""
@@ -75,18 +77,24 @@ def import_data(
             forgotten = _forget(app, database, files, project_id=project_id)
         else:
             reports = _take(app, database, files, project_id=project_id, dry_run=dry_run, quiet=as_json)
-        if not (dry_run or no_mine):
+        mines = not (dry_run or no_mine) and (not forget or any(forgotten.values()))
+        if mines:
             learnt = _learn(app, database, project_id, quiet=as_json)
+    where = facts[1] if facts else "every project"
+    unknown = [path for path, rows in forgotten.items() if not rows]
     if as_json:
-        emit(_summary(reports, learnt, dry_run=dry_run) | {"forgotten": forgotten})
+        told = {"forgotten": sum(forgotten.values()), "unknown": [storable(str(path)) for path in unknown]}
+        emit(_summary(reports, learnt, dry_run=dry_run) | told)
     else:
-        where = facts[1] if facts else "every project"
         _tell(app, reports, where=where, dry_run=dry_run)
         if forget:
-            app.say(f"{count(forgotten, 'row')} deleted.")
-        if not (dry_run or no_mine):
+            app.say(f"{count(sum(forgotten.values()), 'row')} deleted.")
+        if mines:
             _tell_learnt(app, learnt, where=where)
-    if any(report.refused for report in reports):
+    for path in unknown:
+        missing_too = "" if path.is_file() else ", and there is no such file"
+        app.note(f"{storable(path.name)}: none of its rows are known for {where}{missing_too}")
+    if any(report.refused for report in reports) or any(not path.is_file() for path in unknown):
         raise click.exceptions.Exit(1)
 
 
@@ -107,15 +115,16 @@ def _project(app: App, database: "Database", folder: Path, *, keep: bool) -> tup
     return known.project_id, known.name
 
 
-def _forget(app: App, database: "Database", files: tuple[Path, ...], *, project_id: str) -> int:
+def _forget(app: App, database: "Database", files: tuple[Path, ...], *, project_id: str) -> dict[Path, int]:
+    """Delete what was imported from files of these names; give the number of rows of each."""
     from hivemind.capture import boundary
-    from hivemind.domain.text import storable
     from hivemind.finetune import importing
 
-    names = [boundary.redactor().redact(storable(path.name)).text for path in files]
-    return sum(
-        importing.forget(database, app.workspace_id, project_id=project_id, file=name) for name in names
-    )
+    forgotten: dict[Path, int] = {}
+    for path in dict.fromkeys(files):
+        name = boundary.redactor().redact(storable(path.name)).text
+        forgotten[path] = importing.forget(database, app.workspace_id, project_id=project_id, file=name)
+    return forgotten
 
 
 def _take(
@@ -219,9 +228,9 @@ def _tell_learnt(app: App, learnt: "list[Learnt]", *, where: str) -> None:
         if one.rows:
             rows = ", ".join(f"{file}:{row}" for file, row in one.rows[:_SHOWN_ROWS])
             app.say(f"    from {rows}" + (" …" if len(one.rows) > _SHOWN_ROWS else ""))
+    waiting = sum(one.state == "candidate" for one in learnt)
     app.say(
-        f"{count(len(learnt), 'candidate')} for {where}"
-        + ("" if learnt else ": no answers agree on anything")
+        f"{count(waiting, 'candidate')} for {where}" + ("" if learnt else ": no answers agree on anything")
     )
-    if learnt:
+    if waiting:
         app.note("Candidates load nowhere: `hivemind review`, or `hivemind skills show NAME`")

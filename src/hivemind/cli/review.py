@@ -26,7 +26,7 @@ _CHANGING = frozenset("aer")
 @click.command()
 @click.option("--skill", "name", default="", help="Only this skill, also where it does not wait.")
 @click.option("--state", type=click.Choice([s.value for s in SkillState]), help="Only skills in this state.")
-@click.option("--project", default="", help="Only skills of this project (its name or id).")
+@click.option("--project", default="", help="Only skills of this project: its name, id or folder.")
 @json_option
 @pass_app
 def review(app: App, *, name: str, state: str | None, project: str, as_json: bool) -> None:
@@ -36,6 +36,7 @@ def review(app: App, *, name: str, state: str | None, project: str, as_json: boo
     On a terminal one key is enough; from a pipe a line is read for each, and what follows the key on it is
     the reason. Exits 1 where one of these could not be carried out.
     """
+    from hivemind.cli.project import project_ids
     from hivemind.cli.skills import set_shares
     from hivemind.library import review as library
     from hivemind.library.rules import Policies
@@ -43,8 +44,9 @@ def review(app: App, *, name: str, state: str | None, project: str, as_json: boo
     policies = Policies(publish=app.settings.publish_policy, share=app.settings.share_policy)
     with app.database() as database:
         with database.read(app.workspace_id) as workspace:
+            wanted = project_ids(workspace, (project,)) if project else ()
             found = _chosen(workspace, name, policies) if name else library.queue(workspace, policies)
-            found = [waiting for waiting in found if _is_asked_for(waiting, state=state, project=project)]
+            found = [waiting for waiting in found if _is_asked_for(waiting, state=state, wanted=wanted)]
             if as_json:
                 emit([_plain(workspace, library.case(workspace, waiting)) for waiting in found])
                 return
@@ -70,10 +72,9 @@ def _chosen(workspace: "Workspace", name: str, policies: "Policies") -> "list[Wa
     return [library.one(workspace, find(workspace, name), policies)]
 
 
-def _is_asked_for(waiting: "Waiting", *, state: str | None, project: str) -> bool:
+def _is_asked_for(waiting: "Waiting", *, state: str | None, wanted: tuple[str, ...]) -> bool:
     skill = waiting.skill
-    named = {skill.project.casefold(), skill.project_id.casefold()} - {""}
-    return (not state or skill.state.value == state) and (not project or project.casefold() in named)
+    return (not state or skill.state.value == state) and (not wanted or skill.project_id in wanted)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -140,10 +140,11 @@ class _Wide:
 
 def _wide(workspace: Workspace) -> list[_Wide]:
     found = []
-    for skill in sorted(skills.listed(workspace, project_id=EVERY_PROJECT), key=lambda s: s.skill_id):
-        ledger = tuple(skills.decisions(workspace, skill.skill_id))
-        if ledger and ledger[0].actor == ACTOR:
-            version = skills.version_of(workspace, skill.skill_id, version=skill.version)
+    for skill_id in sorted(skills.begun_by(workspace, ACTOR)):
+        skill = skills.by_id(workspace, skill_id)
+        if skill.project_id == EVERY_PROJECT:
+            ledger = tuple(skills.decisions(workspace, skill_id))
+            version = skills.version_of(workspace, skill_id, version=skill.version)
             found.append(_Wide(skill=skill, version=version, ledger=ledger))
     return found
 

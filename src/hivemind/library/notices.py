@@ -12,6 +12,8 @@ from hivemind.store.flags import FlagKind
 
 #: Names that the line lists; the rest is counted.
 MAX_NAMES = 3
+#: Skills that are looked up, at most: bound parameters of one statement.
+MAX_FLAGGED = 900
 
 
 def due(workspace: Workspace, project_id: str) -> str:
@@ -63,17 +65,22 @@ def _moved(workspace: Workspace, project_id: str, *, states: Sequence[SkillState
 def _flagged(workspace: Workspace, project_id: str) -> list[str]:
     """Name the skills, also of every project, that were found to harm since people were told."""
     f, s, p = schema.flags, schema.skills, schema.projects
-    return list(
-        workspace.execute(
-            sa.select(s.c.name)
-            .join(f, sa.and_(f.c.workspace_id == s.c.workspace_id, f.c.skill_id == s.c.skill_id))
-            .join(p, sa.and_(p.c.workspace_id == s.c.workspace_id, p.c.project_id == project_id))
-            .where(s.c.workspace_id == workspace.workspace_id, s.c.project_id.in_(("", project_id)))
-            .where(f.c.kind == FlagKind.HARM.value)
-            .where(sa.or_(p.c.noticed_at.is_(None), f.c.at > p.c.noticed_at))
-            .order_by(f.c.at, s.c.name)
-        ).scalars()
+    # Flags first: they are few, however many skills there are.
+    flagged = workspace.execute(
+        sa.select(f.c.skill_id, f.c.at)
+        .join(p, sa.and_(p.c.workspace_id == f.c.workspace_id, p.c.project_id == project_id))
+        .where(f.c.workspace_id == workspace.workspace_id, f.c.kind == FlagKind.HARM.value)
+        .where(sa.or_(p.c.noticed_at.is_(None), f.c.at > p.c.noticed_at))
+    ).all()
+    when = {row.skill_id: row.at for row in flagged[:MAX_FLAGGED]}
+    if not when:
+        return []
+    named = workspace.execute(
+        sa.select(s.c.skill_id, s.c.name)
+        .where(s.c.workspace_id == workspace.workspace_id, s.c.skill_id.in_(list(when)))
+        .where(s.c.project_id.in_(("", project_id)))
     )
+    return [row.name for row in sorted(named, key=lambda row: (when[row.skill_id], row.name))]
 
 
 def mark(workspace: Workspace, project_id: str) -> None:

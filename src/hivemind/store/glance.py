@@ -152,14 +152,15 @@ def _model_calls(connection: sqlite3.Connection, workspace_id: str) -> tuple[int
 
 
 _FAILED = ("failed", "timeout")
-#: Without imported rows of training data, by the ids on either side of theirs (store/origin.py).
+#: Without imported rows of training data: what lies before their ids and behind (store/origin.py). One count
+#: a side: each is a range of an index, which both in one are not.
 _DONE = (
-    "SELECT count(*) FROM sessions WHERE (workspace_id = ?1 AND session_id < 'import.') "
-    "OR (workspace_id = ?1 AND session_id >= 'import/')"
+    "SELECT (SELECT count(*) FROM {table} WHERE workspace_id = ?1 AND session_id < 'import.') "
+    "+ (SELECT count(*) FROM {table} WHERE workspace_id = ?1 AND session_id >= 'import/')"
 )
 _COUNTS = {
-    "sessions": ("sessions", _DONE),
-    "events": ("events", "SELECT count(*) FROM events WHERE workspace_id = ?"),
+    "sessions": ("sessions", _DONE.format(table="sessions")),
+    "events": ("events", _DONE.format(table="events")),
     "transcripts": ("transcripts", "SELECT count(*) FROM transcripts WHERE workspace_id = ?"),
     "offers": ("offers", "SELECT count(*) FROM offers WHERE workspace_id = ? AND arm = 'given'"),
     "withheld": ("offers", "SELECT count(*) FROM offers WHERE workspace_id = ? AND arm = 'withheld'"),

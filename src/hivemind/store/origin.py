@@ -16,6 +16,10 @@ def was_done(workspace: Workspace) -> sa.ColumnElement[bool]:
 
     By the ids on either side of imported ones, so that an index passes over a million of them.
     """
-    t = schema.sessions
-    here = t.c.workspace_id == workspace.workspace_id
-    return sa.or_(sa.and_(here, t.c.session_id < PREFIX), sa.and_(here, t.c.session_id >= _BEHIND))
+    return sa.or_(*sides(workspace, schema.sessions))
+
+
+def sides(workspace: Workspace, table: sa.Table) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]:
+    """Choose a table's rows of such sessions, as what lies before imported ones and what lies behind."""
+    here, t = table.c.workspace_id == workspace.workspace_id, table.c.session_id
+    return sa.and_(here, t < PREFIX), sa.and_(here, t >= _BEHIND)

@@ -14,7 +14,7 @@ from hivemind.domain.projects import main_folder, project_id
 from hivemind.errors import HivemindError
 from hivemind.store import bulk, lessons, schema, search
 from hivemind.store.database import Workspace
-from hivemind.store.origin import was_done
+from hivemind.store.origin import sides, was_done
 
 #: Bound parameters of one statement; SQLite before 3.32 allows 999.
 _CHUNK = 900
@@ -457,13 +457,17 @@ def latest_prompt(workspace: Workspace, session_id: str) -> str:
 
 
 def totals(workspace: Workspace) -> dict[str, int]:
-    """Count sessions, events, transcripts and redactions of the workspace."""
-    t, counts = schema.sessions, {}
-    for table in (t, schema.events, schema.transcripts):
-        here = was_done(workspace) if table is t else table.c.workspace_id == workspace.workspace_id
-        counted = sa.select(sa.func.count()).select_from(table).where(here)
-        counts[table.name] = workspace.execute(counted).scalar_one()
-    return counts
+    """Count sessions, events and transcripts of the workspace, without imported rows."""
+    counted = {
+        "sessions": sides(workspace, schema.sessions),
+        "events": sides(workspace, schema.events),
+        "transcripts": (schema.transcripts.c.workspace_id == workspace.workspace_id,),
+    }
+    return {
+        # One count a side: each is a range of an index, which both in one are not.
+        name: sum(workspace.execute(sa.select(sa.func.count()).where(side)).scalar_one() for side in either)
+        for name, either in counted.items()
+    }
 
 
 def prune(workspace: Workspace, session_ids: Sequence[str]) -> int:

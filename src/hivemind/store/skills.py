@@ -360,6 +360,17 @@ def decisions(workspace: Workspace, skill_id: str) -> list[Decision]:
     return [_decision(row) for row in rows]
 
 
+def begun_by(workspace: Workspace, actor: str) -> set[str]:
+    """Give the skills of which an actor made the first decision."""
+    t = schema.decisions
+    rows = workspace.execute(
+        sa.select(t.c.skill_id).where(
+            t.c.workspace_id == workspace.workspace_id, t.c.number == 1, t.c.actor == actor
+        )
+    )
+    return set(rows.scalars())
+
+
 def _decision(row: Any) -> Decision:
     values = {name: row._mapping[name] for name in Decision.__dataclass_fields__}
     values["from_state"] = SkillState(row.from_state) if row.from_state else None

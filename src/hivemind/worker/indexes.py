@@ -124,7 +124,7 @@ class Indexes:
             with self._lock:
                 self._indexes[workspace_id] = index
             if changed:
-                index.save()
+                self._save(index)
             if len(index) and self._uses_meaning() and (embed := self._model()):
                 index.use(embed, model=embed.name)
                 self._embed(index, connection)
@@ -142,13 +142,20 @@ class Indexes:
                 self._failed(error)
         return self._embedder
 
+    def _save(self, made: "Index | Meanings") -> None:
+        """Write what was made; where that fails it is searched in memory all the same."""
+        try:
+            made.save()
+        except OSError as error:
+            self._failed(error)
+
     def _embed(self, index: "Index", connection: sqlite3.Connection) -> None:
         """Make the vectors that are lacking, in slices: the processor is there for the agent first."""
         saved = time.monotonic()
         while index.lacks_vectors and not self._stopped.is_set():
             lacking = index.embed_pending(connection, at_most_s=SLICE_S)
             if not lacking or time.monotonic() - saved > SAVE_S:
-                index.save()
+                self._save(index)
                 saved = time.monotonic()
             if self._due.is_set():
                 index.refresh(connection)
@@ -172,10 +179,10 @@ class Indexes:
             with self._database.read(workspace_id) as workspace:
                 lacking = meanings.embed_pending(workspace, at_most_s=SLICE_S)
             if time.monotonic() - saved > SAVE_S:
-                meanings.save()
+                self._save(meanings)
                 saved = time.monotonic()
             self._stopped.wait(SLICE_S)
         if made:
-            meanings.save()
+            self._save(meanings)
         if lacking:
             self.look(workspace_id)

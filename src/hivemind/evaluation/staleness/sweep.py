@@ -107,6 +107,8 @@ def _offered(workspace: Workspace) -> frozenset[str]:
 
 
 def _unused(workspace: Workspace, skill: Skill, *, now: datetime) -> str:
+    if skill.created_at > now - UNUSED_AFTER:
+        return ""
     since = _live_since(store.decisions(workspace, skill.skill_id))
     if since is None or since > now - UNUSED_AFTER or _seen_before(workspace, skill, FlagKind.UNUSED):
         return ""

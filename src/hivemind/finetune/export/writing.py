@@ -44,7 +44,8 @@ class Exporter:
     def write(self, target: Path, wanted: Wanted, *, replace: bool = False) -> dict[str, Any]:
         """Write what is wanted into a new folder, and give its manifest.
 
-        `replace` takes the place of an earlier export; any other folder that holds something is left alone.
+        `replace` takes the place of an earlier export that holds nothing else; any other folder that holds
+        something is left alone.
         """
         for container in wanted.containers:
             CONTAINERS[container].check()
@@ -58,6 +59,7 @@ class Exporter:
         try:
             manifest = self._filled(work, wanted)
             (work / MANIFEST).write_text(json.dumps(manifest, ensure_ascii=False, indent=2) + "\n", "utf-8")
+            _require_free(target, replace=replace)  # writing took its time
             _put(work, target)
         except OSError as error:
             shutil.rmtree(work, ignore_errors=True)
@@ -123,23 +125,48 @@ def _failed(target: Path, error: OSError) -> HivemindError:
 def _require_free(target: Path, *, replace: bool) -> None:
     if not target.exists() and not target.is_symlink():
         return
+    message, hint = f"{target} exists already and is left alone", "name a folder that does not exist yet"
     if target.is_dir() and not target.is_symlink():
         if not any(target.iterdir()):
             return
-        if replace and _is_export(target):
-            return
-    hint = (
-        "add --replace to take its place" if _is_export(target) else "name a folder that does not exist yet"
-    )
-    raise HivemindError("export-exists", f"{target} exists already and is left alone", hint=hint)
+        if made := _earlier(target):
+            foreign = _foreign(target, made)
+            if replace and not foreign:
+                return
+            if foreign:
+                message = f"{target} holds {foreign}, which is not of the export, and is left alone"
+                hint = "move it elsewhere, or name a folder that does not exist yet"
+            else:
+                hint = "add --replace to take its place"
+    raise HivemindError("export-exists", message, hint=hint)
 
 
-def _is_export(target: Path) -> bool:
+def _earlier(target: Path) -> dict[str, Any]:
+    """Give the manifest of an earlier export; nothing where the folder is none."""
     try:
         made = json.loads((target / MANIFEST).read_text("utf-8"))
-    except (OSError, ValueError):
-        return False
-    return isinstance(made, dict) and made.get("made_by") == _MADE_BY
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return made if isinstance(made, dict) and made.get("made_by") == _MADE_BY else {}
+
+
+def _foreign(target: Path, made: Mapping[str, Any]) -> str:
+    """Name a file in an export's folder that its manifest does not list; empty where there is none."""
+    listed = made.get("files")
+    files = [file for file in listed if isinstance(file, dict)] if isinstance(listed, list) else []
+    hashes = {str(file.get("file")): file.get("sha256") for file in files}
+    for path in sorted(target.iterdir()):
+        inside = hashes.get(path.name)
+        if path.is_symlink() or not path.is_dir():
+            if path.name != MANIFEST and not isinstance(inside, str):
+                return path.name
+        elif not isinstance(inside, dict):
+            return path.name
+        else:
+            names = (p.relative_to(path).as_posix() for p in sorted(path.rglob("*")) if not p.is_dir())
+            if other := next((name for name in names if name not in inside), ""):
+                return f"{path.name}/{other}"
+    return ""
 
 
 def _put(work: Path, target: Path) -> None:

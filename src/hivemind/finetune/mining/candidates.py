@@ -37,7 +37,7 @@ class Learnt:
     name: str
     skill_id: str
     state: str
-    action: str  #: created, improved, kept, refused, withdrawn
+    action: str  #: created, improved, kept, refused, withdrawn, restored
     says: tuple[str, ...] = ()
     rows: tuple[tuple[str, int], ...] = ()
     reason: str = ""
@@ -201,7 +201,8 @@ def _apply(
             reason=reason,
         )
 
-    if held is not None and held.state is not SkillState.CANDIDATE:
+    was_withdrawn = held is not None and _was_withdrawn(workspace, held)
+    if held is not None and held.state is not SkillState.CANDIDATE and not was_withdrawn:
         return told("kept", held, reason=f"it is {held.state.value}, which is not changed by an import")
     context = lifecycle.context_for(
         workspace, project_id=project_id, lesson_ids=lesson_ids, skill_id=held.skill_id if held else ""
@@ -239,6 +240,8 @@ def _apply(
         return told("created", skill)
     if not _is_ours(workspace, held):
         return told("kept", held, reason="a person edited it")
+    if was_withdrawn:
+        lifecycle.decide(workspace, held.skill_id, SkillState.CANDIDATE, actor=ACTOR, reason=reason)
     skill = lifecycle.add_version(
         workspace,
         held.skill_id,
@@ -251,6 +254,8 @@ def _apply(
         actor=ACTOR,
         reason=reason,
     )
+    if was_withdrawn:
+        return told("restored", skill, reason="imported rows support it again")
     return told("kept" if skill.version == held.version else "improved", skill)
 
 
@@ -285,6 +290,11 @@ def _held(workspace: Workspace, project_id: str, topic: str) -> skills.Skill | N
 
 def _is_ours(workspace: Workspace, held: skills.Skill) -> bool:
     return all(v.origin == ORIGIN for v in skills.versions(workspace, held.skill_id))
+
+
+def _was_withdrawn(workspace: Workspace, held: skills.Skill) -> bool:
+    """Say whether a skill is rejected because rows went: a person who says no is another actor."""
+    return held.state is SkillState.REJECTED and skills.decisions(workspace, held.skill_id)[-1].actor == ACTOR
 
 
 def _withdraw(workspace: Workspace, project_id: str, *, topics: Any) -> Iterator[Learnt]:

@@ -85,7 +85,7 @@ def explain(
                 strength=one.score,
                 needed=one.threshold,
                 figures=hit.figures,
-                decision=form.form if form else _why_not(one, best=best, is_full=len(forms) >= k),
+                decision=form.form if form else _why_not(one, best=best, left=k - len(forms), k=k),
                 tokens=count_tokens(form.text) if form else 0,
             )
         )
@@ -101,10 +101,12 @@ def explain(
     )
 
 
-def _why_not(candidate: Candidate, *, best: float, is_full: bool) -> str:
+def _why_not(candidate: Candidate, *, best: float, left: int, k: int) -> str:
+    if not k:
+        return "nothing is to be given"
     if not candidate.relevant:
         return "below the threshold"
     if candidate.score < best * select.LEAST_OF_BEST:
         return "far behind the best"
     # What is alike is looked at before the number is full.
-    return "enough are given" if is_full else "like one that is given, or over the budget"
+    return "like one that is given, or over the budget" if left > 0 else "enough are given"

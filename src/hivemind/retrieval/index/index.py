@@ -85,7 +85,7 @@ class Index:
         if folder is not None:
             try:
                 index._load(folder)
-            except (OSError, ValueError, TypeError, KeyError, AttributeError, files.DamagedError):
+            except files.NOT_WHOLE:
                 index = cls(folder, workspace_id=workspace_id)
         return index
 
@@ -246,25 +246,13 @@ class Index:
         with self._lock:
             if self._folder is None:
                 return
-            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            files.make_folder(self._folder)
             for part in self._snapshot.parts:
                 self._save_part(part, self._folder)
             names = [part.name for part in self._snapshot.parts]
-            manifest = {
-                "format": FORMAT,
-                "workspace": self._workspace_id,
-                "model": self._model,
-                "parts": [{"name": name, **self._saved[name]} for name in names],
-            }
-            files.replace_text(self._folder / MANIFEST, json.dumps(manifest))
-            kept = frozenset(f"{name}.{kind}.arrays" for name in names for kind in ("words", "vectors"))
-            files.remove_others(self._folder, kept)
+            head = {"format": FORMAT, "workspace": self._workspace_id, "model": self._model}
+            files.replace_manifest(self._folder / MANIFEST, head, {name: self._saved[name] for name in names})
             self._saved = {name: self._saved[name] for name in names}
-
-    @property
-    def size_bytes(self) -> int:
-        """Say how much memory or disk the arrays take."""
-        return sum(part.segment.nbytes + (_nbytes(part.vectors)) for part in self._snapshot.parts)
 
     def _load(self, folder: Path) -> None:
         manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
@@ -408,10 +396,6 @@ def _is_small(part: Part) -> bool:
 
 def _made(part: Part) -> npt.NDArray[np.bool_]:
     return part.vectors.made if part.vectors is not None else np.zeros(len(part.segment), dtype=bool)
-
-
-def _nbytes(its: Vectors | None) -> int:
-    return its.values.nbytes + its.scales.nbytes + its.signs.nbytes if its is not None else 0
 
 
 def _skill_text(entry: Entry) -> str:

@@ -82,7 +82,7 @@ class Meanings:
             try:
                 if folder is not None:
                     index._load(folder)
-            except (OSError, ValueError, TypeError, KeyError, AttributeError, files.DamagedError):
+            except files.NOT_WHOLE:
                 continue
             return index
         return cls(folder, workspace_id=workspace_id)
@@ -156,7 +156,7 @@ class Meanings:
         with self._lock:
             if self._folder is None:
                 return
-            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            files.make_folder(self._folder)
             for part in self._parts:
                 if part.name not in self._saved:
                     self._saved[part.name] = {
@@ -165,15 +165,8 @@ class Meanings:
                     }
             names = [part.name for part in self._parts]
             self._saved = {name: self._saved[name] for name in names}
-            manifest = {
-                "format": FORMAT,
-                "workspace": self._workspace_id,
-                "model": self._model,
-                "parts": [{"name": name, **self._saved[name]} for name in names],
-            }
-            files.replace_text(self._folder / MANIFEST, json.dumps(manifest))
-            kept = frozenset(f"{name}.{kind}.arrays" for name in names for kind in _KINDS)
-            files.remove_others(self._folder, kept)
+            head = {"format": FORMAT, "workspace": self._workspace_id, "model": self._model}
+            files.replace_manifest(self._folder / MANIFEST, head, {name: self._saved[name] for name in names})
 
     def _load(self, folder: Path) -> None:
         try:

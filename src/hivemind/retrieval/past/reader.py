@@ -14,7 +14,7 @@ NOT_INSTALLED = (
     "Only words were searched: with the extra `embeddings` (pip install 'hivemind-skills[embeddings]') work "
     "that was said in other words is found, too."
 )
-NOT_MADE = "Only words were searched: the worker is still making the vectors that find other words, too."
+NOT_MADE = "Only words were searched: the worker has not made all vectors yet that find other words, too."
 
 
 def folder_of(data: Path, workspace_id: str) -> Path:
