@@ -86,6 +86,7 @@ workspaces = Table(
     metadata,
     _workspace(),
     Column("created_at", UtcTime, nullable=False),
+    Column("organisation", String(64), nullable=False, default="", comment="on a server"),
     comment="the workspaces that hold anything",
 )
 
@@ -126,6 +127,8 @@ sessions = Table(
     Column("tool_errors", Integer, nullable=False, default=0, comment="results with status error"),
     Column("mined_seq", Integer, nullable=False, default=0, comment="events that distillation has seen"),
     Column("mined_by", Integer, nullable=False, default=0, comment="version of the miners that saw them"),
+    Column("person_id", String(32), nullable=False, default="", comment="who sent it here"),
+    Index("sessions_by_person", "workspace_id", "person_id"),
     Index("sessions_by_project", "workspace_id", "project_id", "ended_at"),
     comment="one row a conversation of one agent",
 )
@@ -302,6 +305,13 @@ skills = Table(
     Column("author", Text, nullable=False, default=""),
     Column("created_at", UtcTime, nullable=False),
     Column("updated_at", UtcTime, nullable=False),
+    Column(
+        "scope",
+        String(8),
+        nullable=False,
+        default="me",
+        comment="me: made here; team, org: a server decides on it",
+    ),
     Index("skills_by_name", "workspace_id", "name"),
     Index("skills_by_topic", "workspace_id", "project_id", "topic"),
     comment="versioned skills and their state",
@@ -488,4 +498,150 @@ jobs = Table(
     Column("last_error", Text, nullable=False, default="", comment="of the latest attempt that failed"),
     Index("jobs_by_time", "workspace_id", "due_at"),
     comment="work that waits for a worker, or is being done by one; what is done is gone",
+)
+
+members = Table(
+    "members",
+    metadata,
+    _workspace(),
+    Column("person_id", String(32), primary_key=True, comment="the same in every workspace of a server"),
+    Column("name", Text, nullable=False),
+    Column("email", Text, nullable=False, default=""),
+    Column("role", String(16), nullable=False, comment="reader, writer, reviewer, admin"),
+    Column("invited_by", String(32), nullable=False, default=""),
+    Column("created_at", UtcTime, nullable=False),
+    Column("removed_at", UtcTime, comment="whose tokens are dead from then on"),
+    comment="who may do what in a workspace of a server",
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    _workspace(),
+    Column("token_id", String(32), primary_key=True),
+    Column("kind", String(16), nullable=False, comment="api, browser, invite, device"),
+    Column("token_hash", String(64), nullable=False, comment="sha256 of its secret, which is shown once"),
+    Column("person_id", String(32), nullable=False, default=""),
+    Column("role", String(16), nullable=False, comment="the most it may do, whatever its owner may"),
+    Column("name", Text, nullable=False, default="", comment="what it is for"),
+    Column("data", JSON, nullable=False, comment="of a browser session, an invitation or a login"),
+    Column("created_at", UtcTime, nullable=False),
+    Column("expires_at", UtcTime, nullable=False),
+    Column("used_at", UtcTime, comment="the last time, to the minute"),
+    Column("revoked_at", UtcTime),
+    Index("tokens_by_person", "workspace_id", "person_id"),
+    comment="what lets somebody in: tokens, browser sessions, invitations, logins that wait",
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    _workspace(),
+    Column("entry_id", String(40), primary_key=True, comment="sorts by time"),
+    Column("at", UtcTime, nullable=False),
+    Column("person_id", String(32), nullable=False, default=""),
+    Column("token_id", String(32), nullable=False, default=""),
+    Column("action", String(32), nullable=False, comment="skill.approve, session.read, token.create, …"),
+    Column("subject", Text, nullable=False, default="", comment="what it was done to"),
+    Column("detail", JSON, nullable=False),
+    Index("audit_by_person", "workspace_id", "person_id"),
+    comment="append-only: every read and write that crosses people",
+)
+
+changes = Table(
+    "changes",
+    metadata,
+    _workspace(),
+    Column("number", Integer, primary_key=True, comment="order of the workspace's changes, from 1"),
+    Column("chain", String(64), nullable=False, comment="hash of the chain before and of this change"),
+    Column("skill_id", String(32), nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Index("changes_by_skill", "workspace_id", "skill_id", "number"),
+    comment="which skill changed, in order: what a machine has not seen yet is behind its number",
+)
+
+proposals = Table(
+    "proposals",
+    metadata,
+    _workspace(),
+    Column("proposal_id", String(32), primary_key=True),
+    Column("skill_id", String(32), nullable=False),
+    Column("version", Integer, nullable=False, comment="the version that it would make the current one"),
+    Column("base_version", Integer, nullable=False, comment="the version that its author had edited"),
+    Column("person_id", String(32), nullable=False),
+    Column("state", String(16), nullable=False, comment="open, accepted, declined"),
+    Column("at", UtcTime, nullable=False),
+    Column("decided_at", UtcTime),
+    Index("proposals_by_skill", "workspace_id", "skill_id"),
+    comment="versions of a skill that wait for a reviewer; of two edits, both",
+)
+
+machines = Table(
+    "machines",
+    metadata,
+    _workspace(),
+    Column("machine_id", String(40), primary_key=True),
+    Column("person_id", String(32), nullable=False),
+    Column("label", Text, nullable=False, default="", comment="the host's name"),
+    Column("agents", JSON, nullable=False, comment="names of the agents that are wired there"),
+    Column("receipt", Integer, nullable=False, default=0, comment="batches taken from it"),
+    Column("pulled", Integer, nullable=False, default=0, comment="the change up to which it has skills"),
+    Column("seen_at", UtcTime, nullable=False),
+    Index("machines_by_person", "workspace_id", "person_id"),
+    comment="the machines that send to a workspace and take its skills",
+)
+
+keys = Table(
+    "keys",
+    metadata,
+    _workspace(),
+    Column("key_id", String(32), primary_key=True),
+    Column("public", Text, nullable=False, comment="Ed25519, base64"),
+    Column("private", Text, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("retired_at", UtcTime),
+    comment="what a server signs a workspace's skills with",
+)
+
+remotes = Table(
+    "remotes",
+    metadata,
+    _workspace(),
+    Column("url", Text, nullable=False, comment="of the server"),
+    Column("remote_workspace", String(64), nullable=False),
+    Column("public_key", Text, nullable=False, default="", comment="known since the first sync"),
+    Column("number", Integer, nullable=False, default=0, comment="the change up to which skills are here"),
+    Column("chain", String(64), nullable=False, default=""),
+    Column("receipt", Integer, nullable=False, default=0, comment="batches that the server has taken"),
+    Column("synced_at", UtcTime, comment="when it last went well"),
+    Column("last_error", Text, nullable=False, default=""),
+    comment="the server that a workspace of this machine syncs with, and how far",
+)
+
+uploads = Table(
+    "uploads",
+    metadata,
+    _workspace(),
+    Column("session_id", String(200), primary_key=True),
+    Column("sent_seq", Integer, nullable=False, default=0, comment="events that the server has"),
+    Column("sent_offers", Integer, nullable=False, default=0, comment="offers that the server has"),
+    Column("refused", Text, nullable=False, default="", comment="why the server will not have it"),
+    Column("sent_at", UtcTime, nullable=False),
+    comment="how far each session has gone up to the server",
+)
+
+received = Table(
+    "received",
+    metadata,
+    _workspace(),
+    Column("skill_id", String(32), primary_key=True),
+    Column("scope", String(8), nullable=False, comment="team, org"),
+    Column("remote_version", Integer, nullable=False, comment="the server's number of it"),
+    Column("version", Integer, nullable=False, default=0, comment="ours; 0 where it was refused"),
+    Column("content_hash", String(64), nullable=False),
+    Column("state", String(16), nullable=False, comment="the server's"),
+    Column("signature", Text, nullable=False, default="", comment="of the server, over what is said here"),
+    Column("refused", Text, nullable=False, default="", comment="what was wrong with it on arrival"),
+    Column("at", UtcTime, nullable=False),
+    comment="skills that came from the server, as it said them",
 )

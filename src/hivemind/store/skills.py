@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from hivemind.domain.skills import LIVE_STATES, Finding, SkillDocument, SkillState
 from hivemind.errors import HivemindError
-from hivemind.store import bulk, schema, search
+from hivemind.store import bulk, changes, schema, search
 from hivemind.store.database import Workspace
 
 #: Bound parameters of one statement; SQLite before 3.32 allows 999.
@@ -34,6 +34,7 @@ class Skill:
     state: SkillState
     version: int
     author: str = ""
+    scope: str = "me"  #: `me`: made here; `team` and `org`: a server decides on it
     created_at: datetime
     updated_at: datetime
 
@@ -123,12 +124,14 @@ def insert_skill(workspace: Workspace, skill: Skill, *, version: Version) -> Non
             state=skill.state.value,
             version=skill.version,
             author=skill.author,
+            scope=skill.scope,
             created_at=skill.created_at,
             updated_at=skill.updated_at,
         )
     )
     insert_version(workspace, version)
     _index(workspace, skill.skill_id)
+    changes.note(workspace, skill.skill_id)
 
 
 def insert_version(workspace: Workspace, version: Version) -> None:
@@ -170,6 +173,7 @@ def set_current(workspace: Workspace, skill_id: str, *, state: SkillState, versi
         .values(state=state.value, version=version, name=name, updated_at=datetime.now(UTC))
     )
     _index(workspace, skill_id)
+    changes.note(workspace, skill_id)
 
 
 def _index(workspace: Workspace, skill_id: str) -> None:

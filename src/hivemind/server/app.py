@@ -1,0 +1,27 @@
+"""The server's one application: health, API, MCP and pages over one site."""
+
+from fastapi import FastAPI
+
+import hivemind
+from hivemind.server import guards, problems
+from hivemind.server.api import routers
+from hivemind.server.site import Site
+
+TITLE = "Hivemind"
+
+
+def create_app(site: Site) -> FastAPI:
+    """Build the application of a site."""
+    app = FastAPI(
+        title=TITLE,
+        version=hivemind.__version__,
+        openapi_url="/openapi.json",
+        docs_url=None,  # its page loads scripts from elsewhere
+        redoc_url=None,
+    )
+    app.state.site = site
+    problems.install(app)
+    guards.install(app, site)
+    for router in routers():
+        app.include_router(router)
+    return app

@@ -1,0 +1,83 @@
+"""Errors as problem details (RFC 9457): one shape for every answer that is no success."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from hivemind.errors import DOCS_PAGE, HivemindError
+
+MEDIA_TYPE = "application/problem+json"
+#: Statuses of slugs; any other expected failure is 400.
+STATUS = {
+    "not-let-in": 401,
+    "role-too-low": 403,
+    "skill-unknown": 404,
+    "session-unknown": 404,
+    "person-unknown": 404,
+    "token-unknown": 404,
+    "not-found": 404,
+    "skill-transition": 409,
+    "skill-name-taken": 409,
+    "workspace-taken": 409,
+    "last-admin": 409,
+    "version-conflict": 412,
+    "body-too-large": 413,
+    "skill-gated": 422,
+    "too-many-requests": 429,
+    "database-unreachable": 503,
+}
+MAX_SHOWN_CHARS = 300
+
+
+def response(
+    slug: str,
+    detail: str,
+    *,
+    hint: str = "",
+    status: int | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> JSONResponse:
+    """Make an answer of a failure."""
+    status = status or STATUS.get(slug, 400)
+    body: dict[str, Any] = {
+        "type": f"{DOCS_PAGE}#{slug}",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+    }
+    if hint:
+        body["hint"] = hint
+    return JSONResponse(body, status_code=status, media_type=MEDIA_TYPE, headers=dict(headers or {}))
+
+
+def install(app: FastAPI) -> None:
+    """Have every failure of an app answered as a problem."""
+    app.add_exception_handler(HivemindError, _expected)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(RequestValidationError, _invalid)
+
+
+async def _expected(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HivemindError)  # noqa: S101 - what it is installed for
+    headers = {"WWW-Authenticate": "Bearer"} if error.slug == "not-let-in" else None
+    return response(error.slug, error.message, hint=error.hint, headers=headers)
+
+
+async def _http(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)  # noqa: S101 - what it is installed for
+    slug = {404: "not-found", 405: "method-not-allowed"}.get(error.status_code, "request-invalid")
+    return response(slug, str(error.detail), status=error.status_code, headers=error.headers)
+
+
+async def _invalid(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - what it is installed for
+    first: dict[str, Any] = next(iter(error.errors()), {})
+    where = ".".join(str(part) for part in first.get("loc", ()))
+    value = repr(first.get("input"))[:MAX_SHOWN_CHARS]
+    detail = f"{where}: {first.get('msg', 'invalid')} (it was {value})"
+    return response("request-invalid", detail, status=422, hint="see /openapi.json for what is taken")
