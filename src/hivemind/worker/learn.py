@@ -68,12 +68,16 @@ def learn(
         progress=progress,
         graded=joining.renew,
     )
+    return Learnt(distilled=distilled, measured=measure(database, workspace_id, settings=settings))
+
+
+def measure(database: Database, workspace_id: str, *, settings: Settings) -> Refreshed:
+    """Bring what outcomes say of skills up to date, and move those whose numbers say so."""
     with database.write(workspace_id) as workspace:
         confirm.confirm(workspace)
-    measured = refresh.refresh(
+    return refresh.refresh(
         database,
         workspace_id,
         policies=Policies(publish=settings.publish_policy, share=settings.share_policy),
         shares=shares(settings),
     )
-    return Learnt(distilled=distilled, measured=measured)
