@@ -17,7 +17,7 @@ from hivemind.capture.redaction import Redactor
 from hivemind.domain.events import Event, EventKind, ResultStatus, SessionFacts, session_key
 from hivemind.domain.text import storable
 from hivemind.errors import HivemindError
-from hivemind.store import sessions
+from hivemind.store import positions, sessions
 from hivemind.store.database import Database, Workspace
 
 #: A transaction's share of a transcript: small enough that others wait milliseconds, large enough to be fast.
@@ -96,7 +96,7 @@ def ingest(
         try:
             with agent.open_transcript(path) as file:
                 _ingest(database, file, reader=reader, workspace_id=workspace_id, done=done)
-        except sessions.ContendedError:
+        except positions.ContendedError:
             if turn == MAX_TURNS - 1:
                 raise
         else:
@@ -112,7 +112,7 @@ def _ingest(
     database: Database, file: Transcript, *, reader: "_Reader", workspace_id: str, done: Ingested
 ) -> None:
     with database.read(workspace_id) as workspace:
-        held = sessions.position(workspace, done.path)
+        held = positions.of(workspace, done.path)
         remote = _remote(held.reader_state or {}) if held else ""
         denied = held is not None and reader.denies(workspace, held.session_id, remote=remote)
         # Of a session that was deleted, it is asked again where it is.
@@ -146,8 +146,8 @@ def _ingest(
         done.problem = file.problem
 
 
-def _start(held: sessions.Position | None, *, file: Transcript, done: Ingested) -> sessions.Position:
-    fresh = sessions.Position(path=done.path, agent=done.agent)
+def _start(held: positions.Position | None, *, file: Transcript, done: Ingested) -> positions.Position:
+    fresh = positions.Position(path=done.path, agent=done.agent)
     if held is None:
         return fresh
     size = file.size_bytes()
@@ -334,13 +334,13 @@ def _store(
     database: Database,
     batch: _Batch,
     *,
-    at: sessions.Position,
-    held: sessions.Position | None,
+    at: positions.Position,
+    held: positions.Position | None,
     reader: _Reader,
     file: Transcript,
     workspace_id: str,
     done: Ingested,
-) -> sessions.Position:
+) -> positions.Position:
     session_id = at.session_id or (batch.facts.session_id if batch.facts else "")
     if batch.events and not session_id:
         session_id = session_key(Path(at.path).name.split(".")[0])
@@ -356,7 +356,7 @@ def _store(
     )
     stored, denied = sessions.Appended(), False
     with database.write(workspace_id, alone=False) as workspace:
-        sessions.put_position(workspace, new, was=held)
+        positions.put(workspace, new, was=held)
         cwd = batch.facts.cwd if batch.facts else ""
         denied = bool(session_id) and reader.denies(workspace, session_id, cwd=cwd)
         if denied:  # its remote became known only now
@@ -382,7 +382,7 @@ def _remote(values: Mapping[str, Any]) -> str:
     return remote if isinstance(remote, str) else ""
 
 
-def _tally(done: Ingested, batch: _Batch, *, at: sessions.Position, new: sessions.Position) -> None:
+def _tally(done: Ingested, batch: _Batch, *, at: positions.Position, new: positions.Position) -> None:
     done.lines, done.bad_lines = new.lines, new.bad_lines
     done.said |= batch.said
     done.bytes_read += new.offset_bytes - at.offset_bytes

@@ -26,7 +26,7 @@ from hivemind.evaluation import refresh
 from hivemind.library import notices, publish
 from hivemind.llm import choose
 from hivemind.llm.ledger import Ledger
-from hivemind.store import lessons, offers, problems, schema, sessions
+from hivemind.store import lessons, offers, positions, problems, schema
 from hivemind.store.database import WORKSPACE_NAME, Database, Workspace, open_database
 from hivemind.worker import learn
 from hivemind.worker.answers import Answers, Server, Shown
@@ -233,7 +233,7 @@ class Worker:
         offsets: dict[str, int] = {}
         for name in names:
             with self.database.read(name) as workspace:
-                known = sessions.positions(workspace)
+                known = positions.listed(workspace)
             offsets |= {position.path: position.offset_bytes for position in known}
             for position in known:
                 path = Path(position.path)
@@ -333,7 +333,7 @@ class Worker:
         except (OSError, ValueError) as error:
             hot.size_bytes = -1
             self._unreadable(path, hot, error)
-        except sessions.ContendedError:
+        except positions.ContendedError:
             hot.size_bytes = -1
         except HivemindError as error:
             if error.slug != "capture-excluded":
