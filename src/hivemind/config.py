@@ -57,6 +57,12 @@ SETTINGS = (
         help="of skills that go further: every project and the team; the same two",
     ),
     Setting(
+        key="team.policy",
+        default="review",
+        choices=("review", "auto"),
+        help="on a team's server, of every skill: a reviewer approves each; auto: its evidence is enough",
+    ),
+    Setting(
         key="publish.max_per_project",
         default=12,
         least=0,
@@ -142,6 +148,7 @@ class Settings:
     capture_exclude_remotes: tuple[str, ...] = ()
     publish_policy: str = "auto"
     share_policy: str = "review"
+    team_policy: str = "review"
     publish_max_per_project: int = 12
     inject_enabled: bool = True
     inject_max_skills: int = 2
@@ -247,6 +254,12 @@ def load(data: Path) -> Settings:
     return replace(
         Settings(), **{k.replace(".", "_"): v for k, v in values.items() if k.replace(".", "_") in known}
     )
+
+
+def for_team(data: Path) -> Settings:
+    """Read the settings of a team's server: one policy for every skill, since each is other people's, too."""
+    settings = load(data)
+    return replace(settings, publish_policy=settings.team_policy, share_policy=settings.team_policy)
 
 
 def check(key: str, value: Any) -> Any:

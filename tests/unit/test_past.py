@@ -36,14 +36,6 @@ ASK, SAY = EventKind.PROMPT, EventKind.ASSISTANT
 Told = tuple[EventKind, str] | tuple[EventKind, str, dict[str, Any]]
 
 
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    """Give an empty database."""
-    opened = open_database(tmp_path / "hivemind.db")
-    yield opened
-    opened.close()
-
-
 def store(
     workspace: Workspace,
     session_id: str,
