@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -34,6 +35,8 @@ KINDS = (DISTIL, SETTLE, WORD)
 WHOLE = "workspace"
 #: The author of what a server's workers write.
 AUTHOR = "hivemind"
+#: What concerns a whole workspace waits so long for the other projects of an upload.
+SETTLE_AFTER = timedelta(seconds=5)
 #: Without a job the database is asked again after so long, in seconds.
 POLL_S = 2.0
 #: After the database failed the next try waits so long, in seconds.
@@ -116,7 +119,8 @@ class SharedWorker:
 
     def _follow_up(self, workspace: Workspace, job: Job) -> None:
         if job.kind == DISTIL:
-            jobs.enqueue(workspace, SETTLE, WHOLE)
+            soon = workspace.seam.now(workspace.connection) + SETTLE_AFTER
+            jobs.enqueue(workspace, SETTLE, WHOLE, due_at=soon)
         elif job.kind == SETTLE and self.settings.model_kind != "none":
             jobs.enqueue(workspace, WORD, WHOLE)
 
