@@ -22,6 +22,7 @@ ALLOWED = {
         "worker",
         "distill",
         "finetune",
+        "deeplake",
         "library",
         "retrieval",
         "evaluation",
@@ -48,6 +49,7 @@ ALLOWED = {
         "config",
     }
     | {"domain", "errors"},
+    "deeplake": {"library", "capture", "agents", "store", "domain", "errors"},
     "finetune": {"distill", "library", "capture", "agents", "store", "domain", "errors"},
     "distill": {"library", "llm", "capture", "agents", "store", "domain", "errors"},
     "report": {"evaluation", "retrieval", "store", "domain", "errors"},
