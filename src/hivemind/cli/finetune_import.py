@@ -64,8 +64,8 @@ def import_data(
     Exits 1 where a row is refused; the others are taken in. `--forget` goes by the files' names, and exits 1
     where nothing was imported from a name that is no file either.
 
-    `--from-deeplake` takes no file: it reads ~/.deeplake/credentials.json, or HIVEMIND_TOKEN, HIVEMIND_ORG_ID,
-    HIVEMIND_WORKSPACE_ID and HIVEMIND_API_URL. Sessions are stored as if they had been captured here.
+    `--from-deeplake` takes no file: it reads ~/.deeplake/credentials.json, or HIVEMIND_TOKEN,
+    HIVEMIND_ORG_ID, HIVEMIND_WORKSPACE_ID and HIVEMIND_API_URL. Sessions are stored as if captured here.
     """
     if from_deeplake:
         if files or project or everywhere or forget:
@@ -74,14 +74,7 @@ def import_data(
 
         bring_over(app, dry_run=dry_run, as_json=as_json)
         return
-    if not files:
-        raise click.UsageError("name a FILE, or --from-deeplake")
-    if project and everywhere:
-        raise click.UsageError("--project and --everywhere exclude each other")
-    if forget and dry_run:
-        raise click.UsageError("--forget and --dry-run exclude each other")
-    if missing := [path for path in files if not (forget or path.is_file())]:
-        raise click.BadParameter(f"file {str(missing[0])!r} does not exist", param_hint="FILE…")
+    _check(files, project=project, everywhere=everywhere, forget=forget, dry_run=dry_run)
     reports: list[FileReport] = []
     learnt: list[Learnt] = []
     forgotten: dict[Path, int] = {}
@@ -111,6 +104,19 @@ def import_data(
         app.note(f"{storable(path.name)}: none of its rows are known for {where}{missing_too}")
     if any(report.refused for report in reports) or any(not path.is_file() for path in unknown):
         raise click.exceptions.Exit(1)
+
+
+def _check(
+    files: tuple[Path, ...], *, project: Path | None, everywhere: bool, forget: bool, dry_run: bool
+) -> None:
+    if not files:
+        raise click.UsageError("name a FILE, or --from-deeplake")
+    if project and everywhere:
+        raise click.UsageError("--project and --everywhere exclude each other")
+    if forget and dry_run:
+        raise click.UsageError("--forget and --dry-run exclude each other")
+    if missing := [path for path in files if not (forget or path.is_file())]:
+        raise click.BadParameter(f"file {str(missing[0])!r} does not exist", param_hint="FILE…")
 
 
 def _project(app: App, database: "Database", folder: Path, *, keep: bool) -> tuple[str, str]:

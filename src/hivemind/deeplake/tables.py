@@ -1,8 +1,8 @@
 """Ask a Deeplake workspace: SQL in PostgreSQL's dialect by HTTP, without bound parameters.
 
-`POST {api}/workspaces/{workspace}/tables/query` with `{"query": sql}` answers with `columns` and `rows`, lists
-of lists (activeloopai/hivemind, src/deeplake-api.ts, read 2026-11-23). Values are written into the statement
-by the PostgreSQL driver's own quoting.
+`POST {api}/workspaces/{workspace}/tables/query` with `{"query": sql}` answers with `columns` and `rows`,
+lists of lists (activeloopai/hivemind, src/deeplake-api.ts, read 2026-11-23). Values are written into the
+statement by the PostgreSQL driver's own quoting.
 """
 
 import json
