@@ -230,6 +230,12 @@ def revoke(
     return workspace.execute(t.update().where(*chosen).values(revoked_at=at)).rowcount
 
 
+def forget_expired(workspace: Workspace, *, at: datetime) -> None:
+    """Delete the tokens that have expired."""
+    t = schema.tokens
+    workspace.execute(t.delete().where(t.c.workspace_id == workspace.workspace_id, t.c.expires_at <= at))
+
+
 def _token(row: Any) -> Token:
     values = {name: row._mapping[name] for name in Token.__dataclass_fields__}
     return Token(**{**values, "kind": TokenKind(row.kind), "role": Role(row.role)})
