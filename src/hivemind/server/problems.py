@@ -25,6 +25,8 @@ STATUS = {
     "skill-name-taken": 409,
     "workspace-taken": 409,
     "last-admin": 409,
+    "skill-changed": 409,
+    "form-forged": 403,
     "version-conflict": 412,
     "body-too-large": 413,
     "skill-gated": 422,
