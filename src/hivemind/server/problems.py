@@ -21,6 +21,8 @@ STATUS = {
     "person-unknown": 404,
     "token-unknown": 404,
     "not-found": 404,
+    "login-unknown": 404,
+    "invitation-spent": 410,
     "skill-transition": 409,
     "skill-name-taken": 409,
     "workspace-taken": 409,
@@ -30,6 +32,7 @@ STATUS = {
     "version-conflict": 412,
     "body-too-large": 413,
     "skill-gated": 422,
+    "name-missing": 422,
     "too-many-requests": 429,
     "database-unreachable": 503,
 }

@@ -56,6 +56,7 @@ class Site:
     base_url: str = ""
     #: Hosts that requests may name; anything else is turned away, as DNS rebinding would be.
     hosts: frozenset[str] = frozenset()
+    metrics_token: str = ""  #: what a collector of figures sends; without one there are no figures to be had
     is_local: bool = False  #: a machine's own pages, for its one user
     cookie: str = ""  #: holds the browser session of local pages; empty: that of a team (access/team.py)
     after_decision: Callable[[str], None] = _nothing  #: called with the space in which skills were decided on

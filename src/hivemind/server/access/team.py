@@ -1,7 +1,10 @@
 """Let the members of a team in, by tokens that the database knows."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
+
+from fastapi import Request
 
 from hivemind.domain.accounts import Token, TokenKind
 from hivemind.server.access.viewer import Viewer
@@ -10,6 +13,38 @@ from hivemind.store.database import Database, Workspace
 
 API_KINDS = (TokenKind.API,)
 PAGE_KINDS = (TokenKind.BROWSER,)
+#: The browser's; where it is https, with a prefix that keeps other hosts from setting it.
+COOKIE = "hm_session"
+SECURE_COOKIE = f"__Host-{COOKIE}"
+_SCHEME = "bearer "
+
+
+def cookie_name(base_url: str) -> str:
+    """Name the cookie that holds a browser session of a server with this address."""
+    return SECURE_COOKIE if base_url.startswith("https://") else COOKIE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TeamAccess:
+    """Let in who sends a token: programs in the header Authorization, browsers in a cookie.
+
+    The API never goes by the cookie, so no other site can have a browser call it.
+    """
+
+    database: Database
+    base_url: str = ""
+
+    def api_viewer(self, request: Request, /) -> Viewer | None:
+        """Give who calls the API, None where nobody is let in."""
+        said = request.headers.get("authorization", "")
+        if not said.lower().startswith(_SCHEME):
+            return None
+        return viewer_of(self.database, said[len(_SCHEME) :].strip(), kinds=API_KINDS)
+
+    def page_viewer(self, request: Request, /) -> Viewer | None:
+        """Give who looks at the pages, None where nobody is let in."""
+        text = request.cookies.get(cookie_name(self.base_url), "")
+        return viewer_of(self.database, text, kinds=PAGE_KINDS)
 
 
 def viewer_of(database: Database, text: str, *, kinds: Sequence[TokenKind] = API_KINDS) -> Viewer | None:
