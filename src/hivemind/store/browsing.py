@@ -54,9 +54,7 @@ def sessions(
     if before is None or at is not None:
         timed = query.where(s.c.ended_at.is_not(None))
         if at is not None:
-            timed = timed.where(
-                s.c.ended_at <= at, sa.or_(s.c.ended_at < at, s.c.session_id < behind)
-            )
+            timed = timed.where(s.c.ended_at <= at, sa.or_(s.c.ended_at < at, s.c.session_id < behind))
         found += workspace.execute(timed.order_by(s.c.ended_at.desc(), s.c.session_id.desc()).limit(limit))
         behind = ""
     if len(found) < limit and wanted.since is None and wanted.until is None:
@@ -216,13 +214,13 @@ def skills(
         query = query.where(s.c.project_id == wanted.project_id)
     for word in wanted.words.split()[:8]:
         query = query.where(
-            sa.or_(s.c.name.icontains(word, autoescape=True), v.c.description.icontains(word, autoescape=True))
+            sa.or_(
+                s.c.name.icontains(word, autoescape=True), v.c.description.icontains(word, autoescape=True)
+            )
         )
     if before is not None:
         at, skill_id = before
-        query = query.where(
-            s.c.updated_at <= at, sa.or_(s.c.updated_at < at, s.c.skill_id < skill_id)
-        )
+        query = query.where(s.c.updated_at <= at, sa.or_(s.c.updated_at < at, s.c.skill_id < skill_id))
     return list(workspace.execute(query.order_by(s.c.updated_at.desc(), s.c.skill_id.desc()).limit(limit)))
 
 
@@ -277,7 +275,9 @@ def latest_change(workspace: Workspace, skill_id: str) -> int:
     """Give the number of a skill's newest change; 0 where there is none."""
     c = schema.changes
     here = (c.c.workspace_id == workspace.workspace_id, c.c.skill_id == skill_id)
-    return int(workspace.execute(sa.select(sa.func.coalesce(sa.func.max(c.c.number), 0)).where(*here)).scalar_one())
+    return int(
+        workspace.execute(sa.select(sa.func.coalesce(sa.func.max(c.c.number), 0)).where(*here)).scalar_one()
+    )
 
 
 def latest_decisions(workspace: Workspace, *, limit: int) -> list[Any]:

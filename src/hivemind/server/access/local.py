@@ -53,7 +53,7 @@ class LocalAccess:
         """Give the user where the browser has a session of this run."""
         held = request.cookies.get(self.cookie, "").encode()
         with self._lock:
-            is_known = any([hmac.compare_digest(one.encode(), held) for one in self._sessions])
+            is_known = any(hmac.compare_digest(one.encode(), held) for one in self._sessions)
         if not is_known:
             return None
         return Viewer(

@@ -24,8 +24,8 @@ STATIC = Path(__file__).parent / "static"
 
 def routers() -> Sequence[APIRouter]:
     """Give the routers of the pages."""
-    pages = (overview, review_editing, review, proposals, skills, sessions, models, settings, people, entering)
-    return tuple(page.router for page in pages)
+    first = (overview, review_editing, review, proposals, skills)
+    return tuple(page.router for page in (*first, sessions, models, settings, people, entering))
 
 
 def install(app: FastAPI) -> None:

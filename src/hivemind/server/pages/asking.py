@@ -191,5 +191,4 @@ def failure(request: Request, error: HivemindError, *, status: int = 0) -> Respo
         page = asked(request, site, request.query_params.get("scope", ""))
     except HivemindError:
         page = None
-    answer = render(request, "error.html", page=page, status=status, error=error)
-    return answer
+    return render(request, "error.html", page=page, status=status, error=error)

@@ -1,4 +1,4 @@
-"""Draw charts as SVG that stands in the page: presentation by classes alone, and each says in words what it shows."""
+"""Draw charts as SVG that stands in the page: coloured by classes alone, each part told in words."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -96,7 +96,9 @@ def intervals(rows: Sequence[tuple[str, Uplift]], *, title: str) -> Markup:
         low, high = _ends(row)
         kind = "better" if low > 0 else "worse" if high < 0 else "open"
         difference = row.difference or 0.0
-        x, x_low, x_high = (middle + max(-reach, min(reach, v)) / reach * half for v in (difference, low, high))
+        x, x_low, x_high = (
+            middle + max(-reach, min(reach, v)) / reach * half for v in (difference, low, high)
+        )
         told = f"{label}: {difference:+.0%}, 95 % between {low:+.0%} and {high:+.0%}"
         drawn.append(
             _group(
@@ -155,5 +157,3 @@ def _line(x: float, y: float, to_x: float, to_y: float, kind: str) -> Markup:
 def _said(x: float, y: float, text: str, anchor: str) -> Markup:
     shape = Markup('<text x="{:.1f}" y="{:.1f}" text-anchor="{}">{}</text>')
     return shape.format(x, y, anchor, plain(text))
-
-

@@ -1,4 +1,4 @@
-"""Coming in and going: `/login`, `/invite/TOKEN`, `/login/device`, `/logout`; `/open` on one's own machine."""
+"""Coming in and going: `/login`, `/invite/TOKEN`, `/login/device`, `/logout`, and `/open` of local pages."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -11,6 +11,7 @@ from hivemind.domain.accounts import Role
 from hivemind.errors import HivemindError
 from hivemind.server.access import joining
 from hivemind.server.access.local import LocalAccess
+from hivemind.server.access.viewer import Viewer
 from hivemind.server.pages.asking import (
     Asked,
     Page,
@@ -45,7 +46,9 @@ def _let_in(request: Request, session: str, *, to: str) -> Response:
 def own_path(text: str) -> str:
     """Give a path of this site; anything else becomes the first page."""
     parts = urlsplit(text)
-    is_ours = text.startswith("/") and not text.startswith(("//", "/\\")) and not (parts.scheme or parts.netloc)
+    is_ours = (
+        text.startswith("/") and not text.startswith(("//", "/\\")) and not (parts.scheme or parts.netloc)
+    )
     return text if is_ours and "\\" not in text and text.isprintable() else "/"
 
 
@@ -121,7 +124,7 @@ def accept(request: Request, token: str, name: Annotated[str, Form()] = "") -> R
     return _let_in(request, joined.text, to="/")
 
 
-def _viewer(request: Request) -> joining.Viewer | None:
+def _viewer(request: Request) -> Viewer | None:
     return site_of(request).access.page_viewer(request)
 
 
@@ -192,5 +195,3 @@ def logout(page: Sent) -> Response:
 def _require_team(site: Site) -> None:
     if site.is_local:
         raise HivemindError("not-found", "this machine's own pages have no login", hint="run `hivemind ui`")
-
-

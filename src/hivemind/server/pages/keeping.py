@@ -1,4 +1,4 @@
-"""Keep figures for some seconds that cost much to count: of each space by itself, and anew once decided on."""
+"""Keep figures for some seconds that cost much to count: of each space by itself."""
 
 import time
 from collections.abc import Callable

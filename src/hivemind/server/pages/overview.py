@@ -188,5 +188,3 @@ def _spending(rows: Sequence[Any]) -> Any:
         return ""
     bars = [Bar(label=row.day, parts=(Part(kind="cost", value=row.cost_usd),)) for row in rows[-MAX_BARS:]]
     return charts.columns(bars, title="What Hivemind's own model calls cost by day", height=70, unit="$")
-
-

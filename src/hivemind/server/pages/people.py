@@ -9,7 +9,6 @@ from fastapi.responses import Response
 from hivemind.domain.accounts import Role
 from hivemind.server.access import joining
 from hivemind.server.pages.asking import PageRoute, Sent
-
 from hivemind.server.pages.settings import require_team, show
 from hivemind.store import accounts
 

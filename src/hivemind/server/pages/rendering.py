@@ -1,4 +1,4 @@
-"""Fill templates: everything that is written into one is escaped, and shown by number where it is not seen."""
+"""Fill templates: all that is written into one is escaped, and shown by number where it is not seen."""
 
 import hashlib
 from collections.abc import Mapping

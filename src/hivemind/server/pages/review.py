@@ -167,7 +167,7 @@ def _decide(page: Asked, skill_id: str, *, version: int, state: str, verb: str, 
 
 
 def as_shown(workspace: Workspace, skill_id: str, *, version: int, state: str = "") -> Skill:
-    """Give a skill as it was shown; raise where it is another by now: nobody approves what they did not see."""
+    """Give a skill as it was shown; raise where it is another: nobody approves what they did not see."""
     skill = store.by_id(workspace, skill_id)
     if skill.version != version or (state and skill.state.value != state):
         raise HivemindError(

@@ -65,9 +65,7 @@ def save(page: Sent, skill_id: str, text: Text, version: Annotated[int, Form()])
         with page.write("skill.edit", skill_id, version=version) as workspace:
             skill = as_shown(workspace, skill_id, version=version)
             checked = editing.check(workspace, skill, text)
-            editing.take_in(
-                workspace, skill, checked, actor=page.viewer.actor, author=page.viewer.name
-            )
+            editing.take_in(workspace, skill, checked, actor=page.viewer.actor, author=page.viewer.name)
     except HivemindError as error:
         if error.slug in ("skill-gated", "skill-unparseable", "skill-name-taken"):
             return _form(page, skill_id, text=text, version=version, status=422)

@@ -119,7 +119,9 @@ def revoke_token(page: Sent, token_id: str) -> Response:
         if token_id not in {token.token_id for token in mine}:
             page.viewer.require(Role.ADMIN)
         if not accounts.revoke(workspace, at=datetime.now(UTC), token_id=token_id):
-            raise HivemindError("token-unknown", "there is no such token", hint="the settings page lists them")
+            raise HivemindError(
+                "token-unknown", "there is no such token", hint="the settings page lists them"
+            )
         page.note(workspace, "token.revoke", token_id)
     return page.back_to("/settings", saved="token")
 
@@ -127,9 +129,9 @@ def revoke_token(page: Sent, token_id: str) -> Response:
 def require_team(page: Asked) -> None:
     """Raise on a machine's own pages, which have one user."""
     if page.site.is_local:
-        raise HivemindError("not-found", "this machine's own pages have no tokens", hint="a team's server has")
-
-
+        raise HivemindError(
+            "not-found", "this machine's own pages have no tokens", hint="a team's server has"
+        )
 
 
 def _rules(page: Asked) -> list[str]:
