@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "holdout": ("holdout", "holdout", "Show what is withheld from some sessions, or stop it."),
     "skills": ("skills", "skills", "List, show, edit and decide on skills."),
     "review": ("review", "review", "Decide on the skills that wait for you, one after the other."),
+    "ui": ("ui", "ui", "Open the pages: review, skills, sessions, models, settings."),
     "import": ("finetune_import", "import_data", "Take fine-tuning data in as evidence for candidates."),
     "export": ("finetune_export", "export", "Write graded work as files to train a model with."),
     "search": ("search", "search", "Search past work and skills in plain words."),
@@ -33,6 +34,8 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "sql": ("sql", "sql", "Query the database with plain SQL, read-only."),
     "config": ("settings", "config", "Show and change settings."),
     "worker": ("service", "worker", "Run the background worker in the foreground."),
+    "serve": ("serve", "serve", "Serve a team: sessions come in, skills go out."),
+    "server": ("server", "server", "Let people into a team's server, or keep them out."),
     "mcp": ("service", "mcp", "Serve skills and sessions over MCP on stdio."),
 }
 
