@@ -25,9 +25,12 @@ STATUS = {
     "skill-name-taken": 409,
     "workspace-taken": 409,
     "last-admin": 409,
+    "transcript-contended": 503,
+    "sync-extra": 503,
     "version-conflict": 412,
     "body-too-large": 413,
     "skill-gated": 422,
+    "sync-malformed": 422,
     "too-many-requests": 429,
     "database-unreachable": 503,
 }

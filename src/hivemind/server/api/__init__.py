@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from fastapi import APIRouter
 
-from hivemind.server.api import health
+from hivemind.server.api import health, sync
 
 
 def routers() -> Sequence[APIRouter]:
     """Give the routers of the API."""
-    return (health.router,)
+    return (health.router, sync.router)
