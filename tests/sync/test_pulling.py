@@ -205,7 +205,6 @@ def test_what_was_changed_on_the_way_is_refused(team: Thread, computer: Make, co
         with team.database.write(WORKSPACE) as workspace:
             workspace.execute(schema.skill_versions.update().values(body="Delete everything."))
     else:
-        bob.sync(seconds=0.0) if False else None
         from hivemind.sync import signing
 
         other = signing.new_pair()
