@@ -20,6 +20,11 @@ def database(data: str) -> str:
     return os.path.join(data, "hivemind.db")
 
 
+def team_database(data: str) -> str:
+    """Give the path of the database of a team's server that has no PostgreSQL: none of a person's own."""
+    return os.path.join(data, "server.db")
+
+
 def spool_dir(data: str) -> str:
     """Give the folder of the hooks' append-only files, one a session."""
     return os.path.join(data, "spool")

@@ -33,6 +33,8 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "sql": ("sql", "sql", "Query the database with plain SQL, read-only."),
     "config": ("settings", "config", "Show and change settings."),
     "worker": ("service", "worker", "Run the background worker in the foreground."),
+    "serve": ("serve", "serve", "Serve a team: sessions come in, skills go out."),
+    "server": ("server", "server", "Let people into a team's server, or keep them out."),
     "mcp": ("service", "mcp", "Serve skills and sessions over MCP on stdio."),
 }
 

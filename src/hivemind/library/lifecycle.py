@@ -51,7 +51,7 @@ def create(
     prompts it was mined from, one a line; `origin` is template, person, model or import; `actor` is
     person:NAME or policy:NAME.
     """
-    _require_passed(document, findings)
+    require_passed(document, findings)
     named = replace(document, name=_free_name(workspace, document.name, project_id=project_id))
     now = datetime.now(UTC)
     skill = store.Skill(
@@ -102,7 +102,7 @@ def add_version(
 
     Requests and lessons are the current version's where they are not given.
     """
-    _require_passed(document, findings)
+    require_passed(document, findings)
     skill = store.by_id(workspace, skill_id)
     if _is_anothers(skill, actor):
         return skill
@@ -125,6 +125,15 @@ def add_version(
     store.insert_version(workspace, version)
     because = _Because(actor, reason, numbers)
     return _move(workspace, skill, state=skill.state, version=version.version, because=because)
+
+
+def use_version(
+    workspace: Workspace, skill_id: str, version: int, *, actor: str, reason: str = ""
+) -> store.Skill:
+    """Make one of a skill's versions its current one, in its present state."""
+    skill = store.by_id(workspace, skill_id)
+    because = _Because(actor, reason, _seen(workspace, skill_id, actor))
+    return _move(workspace, skill, state=skill.state, version=version, because=because)
 
 
 def decide(
@@ -325,7 +334,8 @@ def _seen(workspace: Workspace, skill_id: str, actor: str) -> dict[str, Any]:
     return {rules.SEEN_FLAGS: {flag.kind.value: flag.message for flag in raised}}
 
 
-def _require_passed(document: SkillDocument, findings: Sequence[Finding]) -> None:
+def require_passed(document: SkillDocument, findings: Sequence[Finding]) -> None:
+    """Raise HivemindError where a gate keeps a document out of the library."""
     stopped = blocking(findings)
     if stopped:
         raise HivemindError(

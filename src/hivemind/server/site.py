@@ -43,6 +43,7 @@ class Site:
     base_url: str = ""
     #: Hosts that requests may name; anything else is turned away, as DNS rebinding would be.
     hosts: frozenset[str] = frozenset()
+    metrics_token: str = ""  #: what a collector of figures sends; without one there are no figures to be had
     is_local: bool = False  #: a machine's own pages, for its one user
     data: Path | None = None  #: Hivemind's folder on this machine, where the pages are local
 

@@ -60,6 +60,13 @@ def workspaces_of(workspace: Workspace, organisation: str) -> list[str]:
     return sorted(workspace.execute(query).scalars())
 
 
+def team_workspaces(workspace: Workspace) -> list[str]:
+    """Name the workspaces of every organisation on the server, for its operator alone."""
+    t = schema.workspaces
+    query = sa.select(t.c.workspace_id).where(t.c.organisation != "")
+    return sorted(workspace.execute(query).scalars())
+
+
 def new_person_id() -> str:
     """Make the id of a person who is new to the server."""
     return "p" + secrets.token_hex(8)
@@ -228,6 +235,12 @@ def revoke(
     if person_id is not None:
         chosen.append(t.c.person_id == person_id)
     return workspace.execute(t.update().where(*chosen).values(revoked_at=at)).rowcount
+
+
+def forget_expired(workspace: Workspace, *, at: datetime) -> None:
+    """Delete the tokens that have expired."""
+    t = schema.tokens
+    workspace.execute(t.delete().where(t.c.workspace_id == workspace.workspace_id, t.c.expires_at <= at))
 
 
 def _token(row: Any) -> Token:

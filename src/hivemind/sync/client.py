@@ -25,6 +25,8 @@ MAX_TRIES = 5
 MAX_ANSWER_BYTES = 64_000_000
 #: Statuses that pass by themselves.
 PASSING = frozenset({429, 500, 502, 503, 504})
+#: Errors that do so, whatever their status.
+PASSING_KINDS = frozenset({"transcript-contended"})
 #: Smaller bodies are sent as they are, in bytes.
 MIN_GZIP_BYTES = 1_000
 
@@ -118,7 +120,7 @@ class Client:
             except _TransportError as error:
                 problem = str(error)
             else:
-                if answer.status not in PASSING:
+                if answer.status not in PASSING and _kind(answer) not in PASSING_KINDS:
                     return _checked(answer, self.remote)
                 problem = f"it answered {answer.status}"
                 wait_s = max(wait_s, _retry_after_s(answer))
@@ -197,6 +199,12 @@ def _retry_after_s(answer: Answer) -> float:
     return float(text) if text.isdigit() and len(text) < 7 else 0.0
 
 
+def _kind(answer: Answer) -> str:
+    """Name the section of docs/errors.md that a server's error is explained in."""
+    said = answer.value if isinstance(answer.value, dict) else {}
+    return str(said.get("type") or "").rpartition("#")[2][:100]
+
+
 def _checked(answer: Answer, remote: Credentials) -> Answer:
     if answer.status < 300 or answer.status == 304:
         return answer
@@ -214,7 +222,7 @@ def _checked(answer: Answer, remote: Credentials) -> Answer:
         f"{remote.url} refused: {detail}",
         hint=hint or "see docs/sync.md",
         status=answer.status,
-        kind=str(said.get("type") or "").rpartition("#")[2][:100],
+        kind=_kind(answer),
     )
 
 

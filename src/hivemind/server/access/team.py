@@ -1,15 +1,52 @@
 """Let the members of a team in, by tokens that the database knows."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from hivemind.domain.accounts import Token, TokenKind
+from fastapi import Request
+
+from hivemind.domain.accounts import Scope, Token, TokenKind
 from hivemind.server.access.viewer import Viewer
 from hivemind.store import accounts
 from hivemind.store.database import Database, Workspace
 
 API_KINDS = (TokenKind.API,)
 PAGE_KINDS = (TokenKind.BROWSER,)
+#: The browser's; where it is https, with a prefix that keeps other hosts from setting it.
+COOKIE = "hm_session"
+SECURE_COOKIE = f"__Host-{COOKIE}"
+#: Where a token's data names its scopes.
+SCOPES = "scopes"
+_SCHEME = "bearer "
+
+
+def cookie_name(base_url: str) -> str:
+    """Name the cookie that holds a browser session of a server with this address."""
+    return SECURE_COOKIE if base_url.startswith("https://") else COOKIE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TeamAccess:
+    """Let in who sends a token: programs in the header Authorization, browsers in a cookie.
+
+    The API never goes by the cookie, so no other site can have a browser call it.
+    """
+
+    database: Database
+    base_url: str = ""
+
+    def api_viewer(self, request: Request, /) -> Viewer | None:
+        """Give who calls the API, None where nobody is let in."""
+        said = request.headers.get("authorization", "")
+        if not said.lower().startswith(_SCHEME):
+            return None
+        return viewer_of(self.database, said[len(_SCHEME) :].strip(), kinds=API_KINDS)
+
+    def page_viewer(self, request: Request, /) -> Viewer | None:
+        """Give who looks at the pages, None where nobody is let in."""
+        text = request.cookies.get(cookie_name(self.base_url), "")
+        return viewer_of(self.database, text, kinds=PAGE_KINDS)
 
 
 def viewer_of(database: Database, text: str, *, kinds: Sequence[TokenKind] = API_KINDS) -> Viewer | None:
@@ -37,6 +74,13 @@ def _viewer(workspace: Workspace, token: Token) -> Viewer | None:
         person_id=member.person_id,
         name=member.name,
         role=min(member.role, token.role, key=lambda role: role.rank),
+        scopes=scopes_of(token),
         token_id=token.token_id,
         kind=token.kind,
     )
+
+
+def scopes_of(token: Token) -> tuple[Scope, ...]:
+    """Give the scopes that a token is good for: all, where none were named when it was made."""
+    named = token.data.get(SCOPES)
+    return tuple(scope for scope in Scope if named is None or scope.value in named)

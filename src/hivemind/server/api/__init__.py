@@ -4,9 +4,28 @@ from collections.abc import Sequence
 
 from fastapi import APIRouter
 
-from hivemind.server.api import health, sync
+from hivemind.server import problems
+from hivemind.server.api import (
+    context,
+    health,
+    invitations,
+    log,
+    login,
+    members,
+    people,
+    sessions,
+    skills,
+    sync,
+    tokens,
+)
+
+PREFIX = "/api/v1"
+RESOURCES = (members, invitations, tokens, log, login, skills, sessions, context, people, sync)
 
 
 def routers() -> Sequence[APIRouter]:
     """Give the routers of the API."""
-    return (health.router, sync.router)
+    api = APIRouter(prefix=PREFIX, responses=problems.DESCRIBED)
+    for resource in RESOURCES:
+        api.include_router(resource.router)
+    return (health.router, api)

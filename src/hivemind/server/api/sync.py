@@ -29,7 +29,7 @@ from hivemind.store.database import Workspace
 from hivemind.store.sessions import ProjectFacts, Sent
 from hivemind.sync import reading, signing, skill_wire, wire
 
-router = APIRouter(prefix="/api/v1/sync", tags=["sync"])
+router = APIRouter(prefix="/sync", tags=["sync"])
 #: The job that distils a project.
 DISTIL = "distil"
 #: Sessions that are asked about at once.

@@ -1,7 +1,7 @@
 """Which skills a machine has not seen yet, signed; and skills that people propose from their machines."""
 
 import re
-import secrets
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -10,9 +10,8 @@ import sqlalchemy as sa
 
 from hivemind.domain.accounts import Scope
 from hivemind.domain.projects import normalise_remote, project_id, project_name
-from hivemind.domain.skills import LIVE_STATES, SkillState
-from hivemind.errors import HivemindError
-from hivemind.library import gates, lifecycle
+from hivemind.domain.skills import LIVE_STATES, Finding, SkillState
+from hivemind.library import gates, lifecycle, proposing
 from hivemind.library.document import content_hash
 from hivemind.server.access.viewer import Viewer
 from hivemind.server.site import Site
@@ -37,6 +36,9 @@ def page_of(site: Site, viewer: Viewer, *, since: str, limit: int) -> skill_wire
     reached: list[Cursor] = []
     has_more = False
     for scope in SCOPES:
+        if scope not in viewer.scopes:
+            reached.append(Cursor())
+            continue
         place, left = places.get(scope, Cursor()), limit - len(found)
         with site.database.read(viewer.space(scope)) as workspace:
             if place.number == 0 or not changes.follows(workspace, place):
@@ -123,61 +125,53 @@ def _proposed(
 ) -> dict[str, Any]:
     versions = store.versions(workspace, shared.skill_id)
     wanted = content_hash(shared.document)
-    if any(version.content_hash == wanted for version in versions):
-        skill = store.by_id(workspace, shared.skill_id)
+    skill = store.by_id(workspace, shared.skill_id) if versions else None
+    if skill is not None and any(v.content_hash == wanted for v in versions):
         return {"outcome": "known", "skill_id": skill.skill_id, "state": skill.state.value}
     context = lifecycle.context_for(
         workspace, project_id=project, skill_id=shared.skill_id, person_authored=True
     )
     found = gates.check(shared.document, context)
-    if stopped := gates.blocking(found):
-        raise HivemindError(
-            "skill-gated",
-            f"{gates.shown(shared.document.name)} did not pass the {stopped[0].gate} gate: "
-            f"{stopped[0].message}",
-            hint="mend what the finding names, and share it again",
-        )
-    version = store.Version(
-        skill_id=shared.skill_id,
-        version=versions[-1].version + 1 if versions else 1,
-        content_hash=wanted,
-        document=shared.document,
-        requests=shared.requests,
-        origin="person",
-        author=viewer.name,
-        findings=tuple(found),
-        created_at=datetime.now(UTC),
-    )
-    if not versions:
-        return _first(workspace, viewer, shared, project, version)
-    store.insert_version(workspace, version)
+    if skill is None:
+        lifecycle.require_passed(shared.document, found)
+        return _first(workspace, viewer, shared, project, found)
     base = next((v.version for v in versions if v.content_hash == shared.base_hash), versions[0].version)
-    proposal_id = "q" + secrets.token_hex(12)
-    workspace.execute(
-        schema.proposals.insert().values(
-            workspace_id=workspace.workspace_id,
-            proposal_id=proposal_id,
-            skill_id=shared.skill_id,
-            version=version.version,
-            base_version=base,
-            person_id=viewer.person_id,
-            state="open",
-            at=version.created_at,
-        )
+    proposal = proposing.propose(
+        workspace,
+        skill.skill_id,
+        shared.document,
+        base_version=base,
+        person_id=viewer.person_id,
+        author=viewer.name,
+        findings=found,
     )
-    skill = store.by_id(workspace, shared.skill_id)
     return {
         "outcome": "proposed",
         "skill_id": skill.skill_id,
         "state": skill.state.value,
-        "proposal_id": proposal_id,
-        "version": version.version,
+        "proposal_id": proposal.proposal_id,
+        "version": proposal.version,
     }
 
 
 def _first(
-    workspace: Workspace, viewer: Viewer, shared: skill_wire.Shared, project: str, version: store.Version
+    workspace: Workspace,
+    viewer: Viewer,
+    shared: skill_wire.Shared,
+    project: str,
+    findings: Sequence[Finding],
 ) -> dict[str, Any]:
+    version = store.Version(
+        skill_id=shared.skill_id,
+        version=1,
+        content_hash=content_hash(shared.document),
+        document=shared.document,
+        requests=shared.requests,
+        origin=proposing.ORIGIN,
+        author=viewer.name,
+        findings=tuple(findings),
+        created_at=datetime.now(UTC),
+    )
     skill = store.Skill(
         skill_id=shared.skill_id,
         name=shared.document.name,

@@ -1,0 +1,71 @@
+"""`serve`: a team's server."""
+
+from pathlib import Path
+
+import click
+
+from hivemind.cli.app import App, pass_app
+from hivemind.cli.team import database_option, require_server, team_database
+from hivemind.errors import HivemindError
+
+#: Of the collector of figures; a secret is no option, as the list of processes shows those.
+METRICS_VARIABLE = "HIVEMIND_METRICS_TOKEN"
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.command()
+@database_option
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0: all.")
+@click.option("--port", default=8765, show_default=True, type=click.IntRange(0, 65535), help="0: a free one.")
+@click.option("--base-url", default="", metavar="URL", help="How people reach it, behind a reverse proxy.")
+@click.option("--tls-cert", type=_FILE, help="Certificate with its chain, PEM.")
+@click.option("--tls-key", type=_FILE, help="Its key, PEM.")
+@click.option("--workspace", default="team", show_default=True, help="Name of the first workspace.")
+@click.option("--organisation", default="", help="Whose it is; the workspace's name where none is given.")
+@pass_app
+def serve(
+    app: App,
+    database_url: str,
+    host: str,
+    port: int,
+    base_url: str,
+    tls_cert: Path | None,
+    tls_key: Path | None,
+    workspace: str,
+    organisation: str,
+) -> None:
+    """Serve a team: sessions come in, skills go out.
+
+    The first start makes a workspace and prints the link that lets its admin in.
+    """
+    require_server()
+    from hivemind.server import serving
+    from hivemind.server.app import create_app
+
+    if (tls_cert is None) != (tls_key is None):
+        raise click.UsageError("--tls-cert and --tls-key go together")
+    tls = serving.Tls(certificate=tls_cert, key=tls_key) if tls_cert and tls_key else None
+    named = serving.checked_base_url(base_url) if base_url else ""
+    metrics_token = app.environment.variables.get(METRICS_VARIABLE, "")
+    if metrics_token and len(metrics_token) < 16:
+        raise HivemindError(
+            "metrics-token",
+            f"{METRICS_VARIABLE} is too short to be a secret",
+            hint="make one with `openssl rand -hex 32`",
+        )
+    with team_database(app, database_url) as database:
+        listening = serving.bind(host, port)
+        with listening:
+            address = named or serving.address_of(listening, host=host, is_tls=tls is not None)
+            invitation = serving.found(database, workspace_id=workspace, organisation=organisation)
+            if invitation:
+                app.verbatim(f"Open this link once, within seven days, to be the admin of {workspace}:")
+                app.verbatim(f"  {address}/invite/{invitation}")
+            if serving.is_exposed(address):
+                app.note("tokens travel unencrypted: give --tls-cert and --tls-key, or --base-url https://…")
+            app.note(f"serving on {address}; stop it with Ctrl-C")
+            site = serving.site_of(
+                database, base_url=address, is_named=bool(named), metrics_token=metrics_token
+            )
+            serving.run(create_app(site), listening, tls=tls)
+    app.note("stopped")
