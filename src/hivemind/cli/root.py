@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "holdout": ("holdout", "holdout", "Show what is withheld from some sessions, or stop it."),
     "skills": ("skills", "skills", "List, show, edit and decide on skills."),
     "review": ("review", "review", "Decide on the skills that wait for you, one after the other."),
+    "ui": ("ui", "ui", "Open the pages: review, skills, sessions, models, settings."),
     "import": ("finetune_import", "import_data", "Take fine-tuning data in as evidence for candidates."),
     "export": ("finetune_export", "export", "Write graded work as files to train a model with."),
     "search": ("search", "search", "Search past work and skills in plain words."),

@@ -51,6 +51,11 @@ def get(app: App, *, key: str) -> None:
 @pass_app
 def set_value(app: App, *, key: str, value: str) -> None:
     """Change one setting; a list is given with commas."""
+    app.say(f"{key} = {_shown(change(app, key, value))}")
+
+
+def change(app: App, key: str, value: str) -> Any:
+    """Change one setting, given as a text, and have it take effect; give its value."""
     wanted = _typed(key, value)
     settings.check(key, wanted)
     store(app, key, wanted)
@@ -58,7 +63,7 @@ def set_value(app: App, *, key: str, value: str) -> None:
         from hivemind.cli.holdout import take_effect
 
         take_effect(app)
-    app.say(f"{key} = {_shown(wanted)}")
+    return wanted
 
 
 def store(app: App, key: str, wanted: Any) -> None:

@@ -225,36 +225,19 @@ def _from_editor(before: str) -> bytes:
 
 
 def _take_in(app: App, database: "Database", skill: "store.Skill", written: bytes) -> "store.Skill":
-    from hivemind.library import document, gates, lifecycle, rules
+    from hivemind.library import editing
 
     try:
-        parsed = document.parse(written.decode("utf-8-sig").replace("\r\n", "\n"))
+        text = written.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         raise HivemindError(
             "skill-unparseable", "this is not a SKILL.md: it is not UTF-8 text", hint="save it as UTF-8"
         ) from error
     with database.write(app.workspace_id) as workspace:
-        held = _current(workspace, skill)
-        context = lifecycle.context_for(
-            workspace,
-            project_id=skill.project_id,
-            lesson_ids=held.lesson_ids,
-            skill_id=skill.skill_id,
-            person_authored=True,
-        )
-        findings = gates.check(parsed, context)
-        _tell(app, findings)
-        return lifecycle.add_version(
-            workspace,
-            skill.skill_id,
-            parsed,
-            origin="person",
-            actor=app.person(),
-            author=app.person().partition(":")[2],
-            findings=findings,
-            reason="edited",
-            numbers={rules.EDITED: held.version},
-        )
+        checked = editing.check(workspace, skill, text)
+        _tell(app, checked.findings)
+        actor = app.person()
+        return editing.take_in(workspace, skill, checked, actor=actor, author=actor.partition(":")[2])
 
 
 def _tell(app: App, findings: "Iterable[Finding]") -> None:

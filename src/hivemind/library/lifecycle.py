@@ -127,15 +127,6 @@ def add_version(
     return _move(workspace, skill, state=skill.state, version=version.version, because=because)
 
 
-def use_version(
-    workspace: Workspace, skill_id: str, version: int, *, actor: str, reason: str = ""
-) -> store.Skill:
-    """Make one of a skill's versions its current one, in its present state."""
-    skill = store.by_id(workspace, skill_id)
-    because = _Because(actor, reason, _seen(workspace, skill_id, actor))
-    return _move(workspace, skill, state=skill.state, version=version, because=because)
-
-
 def decide(
     workspace: Workspace,
     skill_id: str,
@@ -180,6 +171,36 @@ def keep(
         return skill
     because = _Because(actor, reason, _seen(workspace, skill_id, actor) | dict(numbers or {}))
     return _move(workspace, skill, state=skill.state, version=skill.version, because=because)
+
+
+def cite(
+    workspace: Workspace, skill_id: str, lesson_ids: Sequence[str], *, actor: str, reason: str
+) -> store.Skill:
+    """Have a skill rest on more lessons, in a version that says what the current one says."""
+    skill = store.by_id(workspace, skill_id)
+    held = store.versions(workspace, skill_id)
+    current = next(v for v in held if v.version == skill.version)
+    more = [lesson_id for lesson_id in lesson_ids if lesson_id not in current.lesson_ids]
+    if not more:
+        return skill
+    version = replace(
+        current,
+        version=held[-1].version + 1,
+        lesson_ids=(*current.lesson_ids, *more),
+        created_at=datetime.now(UTC),
+    )
+    store.insert_version(workspace, version)
+    because = _Because(actor, reason, {rules.EDITED: current.version})
+    return _move(workspace, skill, state=skill.state, version=version.version, because=because)
+
+
+def switch(workspace: Workspace, skill_id: str, *, version: int, actor: str, reason: str) -> store.Skill:
+    """Make a version that a skill has already the current one."""
+    skill = store.by_id(workspace, skill_id)
+    numbers = _seen(workspace, skill_id, actor) | {rules.EDITED: skill.version}
+    return _move(
+        workspace, skill, state=skill.state, version=version, because=_Because(actor, reason, numbers)
+    )
 
 
 def undo(workspace: Workspace, skill_id: str, *, actor: str, reason: str = "") -> store.Skill:

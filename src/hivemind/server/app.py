@@ -3,7 +3,7 @@
 from fastapi import FastAPI
 
 import hivemind
-from hivemind.server import guards, metrics, problems
+from hivemind.server import guards, metrics, pages, problems
 from hivemind.server.api import routers
 from hivemind.server.site import Site
 
@@ -25,4 +25,5 @@ def create_app(site: Site) -> FastAPI:
     metrics.install(app, site)
     for router in routers():
         app.include_router(router)
+    pages.install(app)
     return app

@@ -1,5 +1,6 @@
 """What the server's parts share: the database, who is let in, limits."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -32,6 +33,18 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OwnMachine:
+    """Hold what a machine's own pages may do beyond the database."""
+
+    settings: Callable[[], Settings]  #: as the file has them now
+    change: Callable[[str, str], None]  #: one setting, as its text; raises where it cannot have it
+
+
+def _nothing(_space: str, /) -> None:
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
     """Hold what the server was started with."""
 
@@ -45,6 +58,9 @@ class Site:
     hosts: frozenset[str] = frozenset()
     metrics_token: str = ""  #: what a collector of figures sends; without one there are no figures to be had
     is_local: bool = False  #: a machine's own pages, for its one user
+    cookie: str = ""  #: holds the browser session of local pages; empty: that of a team (access/team.py)
+    after_decision: Callable[[str], None] = _nothing  #: called with the space in which skills were decided on
+    machine: OwnMachine | None = None  #: where the pages are local
     data: Path | None = None  #: Hivemind's folder on this machine, where the pages are local
 
 

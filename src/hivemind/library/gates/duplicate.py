@@ -32,6 +32,11 @@ def check(document: SkillDocument, context: GateContext) -> Iterator[Finding]:
             )
 
 
+def similarity(one: str, two: str) -> float:
+    """Give the share of common word triples of two texts, from 0 to 1."""
+    return _jaccard(_shingles(one), _shingles(two))
+
+
 @functools.lru_cache(maxsize=4096)
 def _shingles(text: str) -> frozenset[tuple[str, ...]]:
     words = _WORD.findall(text.lower())
