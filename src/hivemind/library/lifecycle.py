@@ -49,7 +49,7 @@ def create(
     prompts it was mined from, one a line; `origin` is template, person, model or import; `actor` is
     person:NAME or policy:NAME.
     """
-    _require_passed(document, findings)
+    require_passed(document, findings)
     named = replace(document, name=_free_name(workspace, document.name, project_id=project_id))
     now = datetime.now(UTC)
     skill = store.Skill(
@@ -100,7 +100,7 @@ def add_version(
 
     Requests and lessons are the current version's where they are not given.
     """
-    _require_passed(document, findings)
+    require_passed(document, findings)
     skill = store.by_id(workspace, skill_id)
     held = store.versions(workspace, skill_id)
     current = next(v for v in held if v.version == skill.version)
@@ -121,6 +121,15 @@ def add_version(
     store.insert_version(workspace, version)
     because = _Because(actor, reason, numbers)
     return _move(workspace, skill, state=skill.state, version=version.version, because=because)
+
+
+def use_version(
+    workspace: Workspace, skill_id: str, version: int, *, actor: str, reason: str = ""
+) -> store.Skill:
+    """Make one of a skill's versions its current one, in its present state."""
+    skill = store.by_id(workspace, skill_id)
+    because = _Because(actor, reason, _seen(workspace, skill_id, actor))
+    return _move(workspace, skill, state=skill.state, version=version, because=because)
 
 
 def decide(
@@ -182,15 +191,6 @@ def cite(
     store.insert_version(workspace, version)
     because = _Because(actor, reason, {rules.EDITED: current.version})
     return _move(workspace, skill, state=skill.state, version=version.version, because=because)
-
-
-def switch(workspace: Workspace, skill_id: str, *, version: int, actor: str, reason: str) -> store.Skill:
-    """Make a version that a skill has already the current one."""
-    skill = store.by_id(workspace, skill_id)
-    numbers = _seen(workspace, skill_id, actor) | {rules.EDITED: skill.version}
-    return _move(
-        workspace, skill, state=skill.state, version=version, because=_Because(actor, reason, numbers)
-    )
 
 
 def undo(workspace: Workspace, skill_id: str, *, actor: str, reason: str = "") -> store.Skill:
@@ -293,7 +293,8 @@ def _seen(workspace: Workspace, skill_id: str, actor: str) -> dict[str, Any]:
     return {rules.SEEN_FLAGS: {flag.kind.value: flag.message for flag in raised}}
 
 
-def _require_passed(document: SkillDocument, findings: Sequence[Finding]) -> None:
+def require_passed(document: SkillDocument, findings: Sequence[Finding]) -> None:
+    """Raise HivemindError where a gate keeps a document out of the library."""
     stopped = blocking(findings)
     if stopped:
         raise HivemindError(

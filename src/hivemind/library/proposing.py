@@ -1,88 +1,119 @@
-"""Versions of skills that people propose: each waits beside the one in use until a reviewer decides."""
+"""Let people without a say propose versions of a skill, and a reviewer take or leave them; both are kept."""
 
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
 
-import sqlalchemy as sa
-
-from hivemind.domain.skills import SkillDocument
+from hivemind.domain.skills import Finding, SkillDocument
 from hivemind.errors import HivemindError
-from hivemind.library import lifecycle
-from hivemind.store import schema
+from hivemind.library import gates, lifecycle
+from hivemind.library.document import content_hash
+from hivemind.store import proposals
 from hivemind.store import skills as store
-from hivemind.store.database import Workspace
+from hivemind.store.database import Database, Workspace
+from hivemind.store.proposals import Proposal, ProposalState
 
-OPEN, ACCEPTED, DECLINED = "open", "accepted", "declined"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Proposal:
-    """Hold a version that waits for a reviewer."""
-
-    proposal_id: str
-    skill_id: str
-    name: str  #: of the skill
-    version: int
-    base_version: int
-    person: str
-    at: datetime
-    document: SkillDocument
+ORIGIN = "person"
 
 
-def waiting(workspace: Workspace, *, skill_id: str = "") -> list[Proposal]:
-    """Give the open proposals, the first made first; of one skill where it is named."""
-    p, s, m = schema.proposals, schema.skills, schema.members
-    query = (
-        sa.select(p, s.c.name, sa.func.coalesce(m.c.name, "").label("person"))
-        .join(s, sa.and_(s.c.workspace_id == p.c.workspace_id, s.c.skill_id == p.c.skill_id))
-        .outerjoin(m, sa.and_(m.c.workspace_id == p.c.workspace_id, m.c.person_id == p.c.person_id))
-        .where(p.c.workspace_id == workspace.workspace_id, p.c.state == OPEN)
-        .order_by(p.c.at, p.c.proposal_id)
-    )
-    if skill_id:
-        query = query.where(p.c.skill_id == skill_id)
-    return [_proposal(workspace, row) for row in workspace.execute(query)]
-
-
-def _proposal(workspace: Workspace, row: Any) -> Proposal:
-    return Proposal(
-        proposal_id=row.proposal_id,
-        skill_id=row.skill_id,
-        name=row.name,
-        version=row.version,
-        base_version=row.base_version,
-        person=row.person or row.person_id,
-        at=row.at,
-        document=store.version_of(workspace, row.skill_id, version=row.version).document,
-    )
-
-
-def accept(workspace: Workspace, proposal_id: str, *, actor: str) -> str:
-    """Make a proposed version the current one; give its skill."""
-    row = _settle(workspace, proposal_id, state=ACCEPTED)
-    lifecycle.switch(
-        workspace, row.skill_id, version=row.version, actor=actor, reason=f"proposal {proposal_id} accepted"
-    )
-    return str(row.skill_id)
-
-
-def decline(workspace: Workspace, proposal_id: str, *, actor: str) -> str:
-    """Turn a proposal down; its version stays in the history. Give its skill."""
-    row = _settle(workspace, proposal_id, state=DECLINED)
-    lifecycle.keep(workspace, row.skill_id, actor=actor, reason=f"proposal {proposal_id} declined")
-    return str(row.skill_id)
-
-
-def _settle(workspace: Workspace, proposal_id: str, *, state: str) -> Any:
-    p = schema.proposals
-    here = sa.and_(p.c.workspace_id == workspace.workspace_id, p.c.proposal_id == proposal_id)
-    row = workspace.execute(sa.select(p).where(here)).first()
-    if row is None or row.state != OPEN:
-        raise HivemindError(
-            "proposal-settled",
-            "this proposal is not open any more" if row else "there is no such proposal",
-            hint="the skill's page shows what became of it",
+def judge(
+    database: Database, space: str, skill_id: str, document: SkillDocument, *, unknown_keys: tuple[str, ...]
+) -> tuple[Finding, ...]:
+    """Run the gates over a person's version of a skill, outside of any transaction that others wait for."""
+    with database.read(space) as workspace:
+        skill = store.by_id(workspace, skill_id)
+        current = store.version_of(workspace, skill_id, version=skill.version)
+        context = lifecycle.context_for(
+            workspace,
+            project_id=skill.project_id,
+            lesson_ids=current.lesson_ids,
+            skill_id=skill_id,
+            person_authored=True,
+            unknown_keys=unknown_keys,
         )
-    workspace.execute(p.update().where(here).values(state=state, decided_at=datetime.now(UTC)))
-    return row
+    return gates.check(document, context)
+
+
+def propose(
+    workspace: Workspace,
+    skill_id: str,
+    document: SkillDocument,
+    *,
+    base_version: int,
+    person_id: str,
+    author: str,
+    findings: Sequence[Finding],
+) -> Proposal:
+    """Keep a version beside the current one until a reviewer decides; the same one twice is one proposal."""
+    lifecycle.require_passed(document, findings)
+    held = store.versions(workspace, skill_id)
+    if not held:
+        store.by_id(workspace, skill_id)
+    same = {one.version for one in held if one.content_hash == content_hash(document)}
+    for open_one in proposals.listed(workspace, skill_id=skill_id, state=ProposalState.OPEN):
+        if open_one.version in same and open_one.person_id == person_id:
+            return open_one
+    base = next((one for one in held if one.version == base_version), None)
+    if base is None:
+        raise HivemindError(
+            "version-conflict",
+            f"{skill_id} has no version {base_version} to have been edited",
+            hint="read the skill again, and name the version that was edited",
+        )
+    now = datetime.now(UTC)
+    version = held[-1].version + 1
+    store.insert_version(
+        workspace,
+        store.Version(
+            skill_id=skill_id,
+            version=version,
+            content_hash=content_hash(document),
+            document=document,
+            requests=base.requests,
+            origin=ORIGIN,
+            author=author,
+            lesson_ids=base.lesson_ids,
+            findings=tuple(findings),
+            created_at=now,
+        ),
+    )
+    seed = f"{skill_id}\0{version}\0{person_id}"
+    new = Proposal(
+        proposal_id="q" + hashlib.blake2b(seed.encode("utf-8", "replace"), digest_size=10).hexdigest(),
+        skill_id=skill_id,
+        version=version,
+        base_version=base_version,
+        person_id=person_id,
+        state=ProposalState.OPEN,
+        at=now,
+    )
+    proposals.insert(workspace, new)
+    return new
+
+
+def accept(workspace: Workspace, proposal: Proposal, *, actor: str, reason: str = "") -> store.Skill:
+    """Make a proposed version the current one."""
+    _require_open(proposal)
+    proposals.decide(workspace, proposal.proposal_id, ProposalState.ACCEPTED)
+    return lifecycle.use_version(
+        workspace,
+        proposal.skill_id,
+        proposal.version,
+        actor=actor,
+        reason=reason or f"proposal {proposal.proposal_id}",
+    )
+
+
+def decline(workspace: Workspace, proposal: Proposal) -> None:
+    """Leave a skill as it is; the proposed version is kept."""
+    _require_open(proposal)
+    proposals.decide(workspace, proposal.proposal_id, ProposalState.DECLINED)
+
+
+def _require_open(proposal: Proposal) -> None:
+    if proposal.state is not ProposalState.OPEN:
+        raise HivemindError(
+            "proposal-decided",
+            f"proposal {proposal.proposal_id} is {proposal.state.value} already",
+            hint="`undo` takes the latest decision about the skill back",
+        )

@@ -3,7 +3,7 @@
 from fastapi import FastAPI
 
 import hivemind
-from hivemind.server import guards, pages, problems
+from hivemind.server import guards, metrics, pages, problems
 from hivemind.server.api import routers
 from hivemind.server.site import Site
 
@@ -22,6 +22,7 @@ def create_app(site: Site) -> FastAPI:
     app.state.site = site
     problems.install(app)
     guards.install(app, site)
+    metrics.install(app, site)
     for router in routers():
         app.include_router(router)
     pages.install(app)

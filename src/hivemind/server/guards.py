@@ -19,6 +19,8 @@ CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
+#: What is answered whatever host is named.
+UNNAMED = frozenset({"/healthz", "/readyz"})
 HEADERS = (
     (b"content-security-policy", CONTENT_SECURITY_POLICY.encode()),
     (b"x-content-type-options", b"nosniff"),
@@ -74,7 +76,8 @@ class Guard:
 
     def _refused(self, scope: Scope, headers: MutableMapping[bytes, bytes]) -> ASGIApp | None:
         host = headers.get(b"host", b"").decode("latin-1").lower()
-        if self.site.hosts and host not in self.site.hosts:
+        # Whoever watches over the process asks by its address, and learns nothing but that it runs.
+        if self.site.hosts and host not in self.site.hosts and scope["path"] not in UNNAMED:
             return problems.response(
                 "host-unknown",
                 f"{host[:200]!r} is not what this server is called",

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
+import sqlalchemy as sa
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -16,10 +17,13 @@ MEDIA_TYPE = "application/problem+json"
 STATUS = {
     "not-let-in": 401,
     "role-too-low": 403,
+    "scope-forbidden": 403,
     "skill-unknown": 404,
     "session-unknown": 404,
     "person-unknown": 404,
     "token-unknown": 404,
+    "proposal-unknown": 404,
+    "project-unknown": 404,
     "not-found": 404,
     "login-unknown": 404,
     "invitation-spent": 410,
@@ -29,14 +33,52 @@ STATUS = {
     "last-admin": 409,
     "skill-changed": 409,
     "form-forged": 403,
+    "proposal-decided": 409,
+    "skill-nothing-to-undo": 409,
+    "transcript-contended": 409,
     "version-conflict": 412,
     "body-too-large": 413,
     "skill-gated": 422,
     "name-missing": 422,
+    "workspace-name": 422,
+    "skill-unparseable": 422,
+    "time-unreadable": 422,
+    "request-invalid": 422,
     "too-many-requests": 429,
     "database-unreachable": 503,
+    "storage-failed": 503,
 }
 MAX_SHOWN_CHARS = 300
+#: What the standard of logins (RFC 8628) calls these.
+LOGIN_ERRORS = {
+    "authorization-pending": "authorization_pending",
+    "slow-down": "slow_down",
+    "login-denied": "access_denied",
+    "login-expired": "expired_token",
+}
+#: For the OpenAPI schema: every answer that is no success.
+DESCRIBED: dict[int | str, dict[str, Any]] = {
+    status: {
+        "description": f"{what}, as a problem (RFC 9457)",
+        "content": {
+            MEDIA_TYPE: {
+                "schema": {
+                    "type": "object",
+                    "required": ["type", "title", "status", "detail"],
+                    "properties": {
+                        "type": {"type": "string", "description": "the section of docs/errors.md"},
+                        "title": {"type": "string"},
+                        "status": {"type": "integer"},
+                        "detail": {"type": "string"},
+                        "hint": {"type": "string", "description": "what to do about it"},
+                        "error": {"type": "string", "enum": [*LOGIN_ERRORS.values()]},
+                    },
+                }
+            }
+        },
+    }
+    for status, what in (("4XX", "The request was refused"), (503, "The database does not answer"))
+}
 
 
 def response(
@@ -53,10 +95,13 @@ def response(
         "type": f"{DOCS_PAGE}#{slug}",
         "title": HTTPStatus(status).phrase,
         "status": status,
-        "detail": detail,
+        # What was sent is quoted, and need not be text in any encoding.
+        "detail": detail.encode("utf-8", "backslashreplace").decode(),
     }
     if hint:
-        body["hint"] = hint
+        body["hint"] = hint.encode("utf-8", "backslashreplace").decode()
+    if slug in LOGIN_ERRORS:
+        body["error"] = LOGIN_ERRORS[slug]
     return JSONResponse(body, status_code=status, media_type=MEDIA_TYPE, headers=dict(headers or {}))
 
 
@@ -65,6 +110,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HivemindError, _expected)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(sa.exc.DataError, _unstorable)
+    app.add_exception_handler(sa.exc.OperationalError, _unreachable)
 
 
 async def _expected(_request: Request, error: Exception) -> JSONResponse:
@@ -86,3 +133,12 @@ async def _invalid(_request: Request, error: Exception) -> JSONResponse:
     value = repr(first.get("input"))[:MAX_SHOWN_CHARS]
     detail = f"{where}: {first.get('msg', 'invalid')} (it was {value})"
     return response("request-invalid", detail, status=422, hint="see /openapi.json for what is taken")
+
+
+async def _unstorable(_request: Request, _error: Exception) -> JSONResponse:
+    return response("request-invalid", "it holds something that no database stores")
+
+
+async def _unreachable(_request: Request, _error: Exception) -> JSONResponse:
+    hint = "try again; the server's operator sees the reason in its log"
+    return response("storage-failed", "the database does not answer", hint=hint, headers={"Retry-After": "5"})

@@ -173,7 +173,7 @@ def start_browser_session(database: Database, text: str) -> str:
                     workspace,
                     member.person_id,
                     role=token.role,
-                    from_token=token.token_id,
+                    data={**token.data, "from": token.token_id},
                     until=token.expires_at,
                 )
                 audit.record(
@@ -192,7 +192,7 @@ def _browser_session(
     person_id: str,
     *,
     role: Role = Role.ADMIN,
-    from_token: str = "",
+    data: dict[str, Any] | None = None,
     until: datetime | None = None,
 ) -> tuple[Token, str]:
     """Make one that may do what its person may, or no more than the token that it came from."""
@@ -204,7 +204,7 @@ def _browser_session(
         role=role,
         lifetime=lifetime,
         name="browser",
-        data={"from": from_token},
+        data=data,
     )
 
 
@@ -252,6 +252,7 @@ def approve_device(
         "workspace_id": viewer.workspace_id,
         "person_id": viewer.person_id,
         "role": granted.value,
+        "scopes": list(viewer.scopes),
         "by": viewer.token_id,
     }
     _answer(database, user_code, data)
@@ -316,6 +317,7 @@ def _granted(database: Database, login: Token, *, now: datetime) -> tuple[Token,
             role=Role(data["role"]),
             lifetime=API_TOKEN,
             name=login.name,
+            data={"scopes": data["scopes"]},
         )
         audit.record(
             workspace,

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from fastapi import Request
 
-from hivemind.domain.accounts import Token, TokenKind
+from hivemind.domain.accounts import Scope, Token, TokenKind
 from hivemind.server.access.viewer import Viewer
 from hivemind.store import accounts
 from hivemind.store.database import Database, Workspace
@@ -16,6 +16,8 @@ PAGE_KINDS = (TokenKind.BROWSER,)
 #: The browser's; where it is https, with a prefix that keeps other hosts from setting it.
 COOKIE = "hm_session"
 SECURE_COOKIE = f"__Host-{COOKIE}"
+#: Where a token's data names its scopes.
+SCOPES = "scopes"
 _SCHEME = "bearer "
 
 
@@ -72,6 +74,13 @@ def _viewer(workspace: Workspace, token: Token) -> Viewer | None:
         person_id=member.person_id,
         name=member.name,
         role=min(member.role, token.role, key=lambda role: role.rank),
+        scopes=scopes_of(token),
         token_id=token.token_id,
         kind=token.kind,
     )
+
+
+def scopes_of(token: Token) -> tuple[Scope, ...]:
+    """Give the scopes that a token is good for: all, where none were named when it was made."""
+    named = token.data.get(SCOPES)
+    return tuple(scope for scope in Scope if named is None or scope.value in named)

@@ -21,6 +21,7 @@ class Viewer:
     person_id: str
     name: str
     role: Role  #: what both the person and the token may do
+    scopes: tuple[Scope, ...] = tuple(Scope)  #: that the token is good for
     token_id: str = ""
     kind: TokenKind = TokenKind.API
 
@@ -31,6 +32,12 @@ class Viewer:
 
     def space(self, scope: Scope) -> str:
         """Name the workspace whose rows a scope means: no query sees those of another."""
+        if scope not in self.scopes:
+            raise HivemindError(
+                "scope-forbidden",
+                f"this token is not good for the scope {scope.value}",
+                hint=f"it is good for {', '.join(self.scopes) or 'none'}; make another for more",
+            )
         if scope is Scope.ME:
             return OWN_PREFIX + self.person_id
         return self.workspace_id if scope is Scope.TEAM else ORGANISATION_PREFIX + self.organisation

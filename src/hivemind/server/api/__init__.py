@@ -4,9 +4,27 @@ from collections.abc import Sequence
 
 from fastapi import APIRouter
 
-from hivemind.server.api import health
+from hivemind.server import problems
+from hivemind.server.api import (
+    context,
+    health,
+    invitations,
+    log,
+    login,
+    members,
+    people,
+    sessions,
+    skills,
+    tokens,
+)
+
+PREFIX = "/api/v1"
+RESOURCES = (members, invitations, tokens, log, login, skills, sessions, context, people)
 
 
 def routers() -> Sequence[APIRouter]:
     """Give the routers of the API."""
-    return (health.router,)
+    api = APIRouter(prefix=PREFIX, responses=problems.DESCRIBED)
+    for resource in RESOURCES:
+        api.include_router(resource.router)
+    return (health.router, api)

@@ -1,15 +1,18 @@
-"""What every resource of the API asks first: who is it, and may they."""
+"""What every resource of the API asks first: who is it, may they, and which rows are meant."""
 
-from collections.abc import Callable
-from typing import Annotated
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
 
-from fastapi import Depends, Request, Security
+from fastapi import Depends, Query, Request, Security
 from fastapi.security import HTTPBearer
 
-from hivemind.domain.accounts import Role
+from hivemind.domain.accounts import Role, Scope
 from hivemind.errors import HivemindError
 from hivemind.server.access.viewer import Viewer
 from hivemind.server.site import Site, site_of
+from hivemind.store import audit
+from hivemind.store.database import Workspace
 
 #: In the OpenAPI schema; the token itself is read by the site's access.
 BEARER = HTTPBearer(
@@ -19,24 +22,93 @@ BEARER = HTTPBearer(
 TheSite = Annotated[Site, Depends(site_of)]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Hold who asks, and the space whose rows they ask for."""
+
+    viewer: Viewer
+    scope: Scope
+    space: str
+
+    @property
+    def is_own(self) -> bool:
+        """Say whether nobody else has anything there."""
+        return self.scope is Scope.ME
+
+
 def asking(role: Role) -> Callable[..., Viewer]:
     """Make the dependency that gives the viewer, or answers 401 or 403."""
 
     def found(request: Request, site: TheSite, _token: Annotated[object, Security(BEARER)]) -> Viewer:
-        viewer = site.access.api_viewer(request)
-        if viewer is None:
-            raise HivemindError(
-                "not-let-in",
-                "no valid token came with the request",
-                hint="send `Authorization: Bearer TOKEN`; `hivemind login` gets one",
-            )
+        viewer = _viewer(request, site)
         viewer.require(role)
         return viewer
 
     return found
 
 
+def asking_within(role: Role) -> Callable[..., Place]:
+    """Make the dependency that gives the viewer and the space of the parameter `scope`.
+
+    In their own space whoever may write may do all. What the whole organisation gets, an admin decides.
+    """
+
+    def found(
+        request: Request,
+        site: TheSite,
+        _token: Annotated[object, Security(BEARER)],
+        scope: Annotated[Scope, Query(description="whose: your own, the team's or the organisation's")] = (
+            Scope.TEAM
+        ),
+    ) -> Place:
+        viewer = _viewer(request, site)
+        needed = role
+        if scope is Scope.ME and role.covers(Role.WRITER):
+            needed = Role.WRITER
+        elif scope is Scope.ORG and role.covers(Role.WRITER):
+            needed = Role.ADMIN
+        viewer.require(needed)
+        return Place(viewer=viewer, scope=scope, space=viewer.space(scope))
+
+    return found
+
+
+def _viewer(request: Request, site: Site) -> Viewer:
+    viewer = site.access.api_viewer(request)
+    if viewer is None:
+        raise HivemindError(
+            "not-let-in",
+            "no valid token came with the request",
+            hint="send `Authorization: Bearer TOKEN`; `hivemind login` gets one",
+        )
+    return viewer
+
+
 Reader = Annotated[Viewer, Depends(asking(Role.READER))]
 Writer = Annotated[Viewer, Depends(asking(Role.WRITER))]
 Reviewer = Annotated[Viewer, Depends(asking(Role.REVIEWER))]
 Admin = Annotated[Viewer, Depends(asking(Role.ADMIN))]
+ReaderWithin = Annotated[Place, Depends(asking_within(Role.READER))]
+WriterWithin = Annotated[Place, Depends(asking_within(Role.WRITER))]
+AdminWithin = Annotated[Place, Depends(asking_within(Role.ADMIN))]
+ReviewerWithin = Annotated[Place, Depends(asking_within(Role.REVIEWER))]
+
+
+def note(
+    workspace: Workspace,
+    viewer: Viewer,
+    action: str,
+    subject: str = "",
+    *,
+    scope: Scope = Scope.TEAM,
+    detail: Mapping[str, Any] | None = None,
+) -> None:
+    """Write what a viewer did into the log of their workspace, in the transaction of what it is about.
+
+    What a person does in a space of their own crosses nobody, and is not logged.
+    """
+    if scope is Scope.ME:
+        return
+    log = Workspace(workspace.connection, viewer.workspace_id)
+    said = {**(detail or {}), **({"scope": scope.value} if scope is Scope.ORG else {})}
+    audit.record(log, action, subject, person_id=viewer.person_id, token_id=viewer.token_id, detail=said)
