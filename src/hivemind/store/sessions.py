@@ -80,7 +80,7 @@ def append(
     # From here to the end of the transaction nobody else appends to the session.
     row = _put_session(workspace, facts, project=project, person_id=sent.person_id if sent else "")
     if sent is not None and row.person_id != sent.person_id:
-        raise _contended(f"session {facts.session_id!r} is being stored for somebody else")
+        raise contended(f"session {facts.session_id!r} is being stored for somebody else")
     if project is not None:
         put_project(workspace, project)
     keyed = _keyed(events, facts.session_id, keys=sent.keys if sent else None)
