@@ -47,8 +47,9 @@ def apply(
         for skill in store.listed(workspace, states=(SkillState.CANDIDATE, SkillState.REJECTED))
         if (change := _looked_at_again(workspace, skill, policies)) is not None
     ]
-    live = store.listed(workspace, states=LIVE_STATES)
     measured = uplift.by_skill(workspace) if measured is None else measured
+    # A skill that no episode had has no numbers, and waits.
+    live = store.listed(workspace, states=LIVE_STATES, skill_ids=measured)
     for skill in live:
         change = _judged(workspace, skill, measured.get(skill.skill_id), policies=policies, now=now)
         changes += [change] if change else []
