@@ -59,19 +59,21 @@ def select(
     left out.
     """
     relevant = [candidate for candidate in candidates if candidate.relevant]
-    least = relevant[0].score * LEAST_OF_BEST if relevant else 0.0
-    shown = [_words(candidate) for candidate in candidates if candidate.skill_id in already]
+    if not relevant:
+        return []
+    least = relevant[0].score * LEAST_OF_BEST
+    shown = [candidate for candidate in candidates if candidate.skill_id in already]
+    words: dict[str, set[str]] = {}
     chosen: list[Selected] = []
     for candidate in relevant:
         if len(chosen) >= k or candidate.score < least:
             break
-        words = _words(candidate)
-        if candidate.skill_id in already or any(_alike(words, other) for other in shown):
+        if candidate.skill_id in already or any(_alike(candidate, other, words) for other in shown):
             continue
         fitting = _fit(chosen, candidate, prompt=prompt, budget_tokens=budget_tokens, max_chars=max_chars)
         if fitting is not None:
             chosen.append(fitting)
-            shown.append(words)
+            shown.append(candidate)
     return chosen
 
 
@@ -100,9 +102,11 @@ def _forms(candidate: "Candidate", prompt: str) -> "Iterator[tuple[str, str]]":
     yield "description", render_entry(candidate, whole=False)
 
 
-def _words(candidate: "Candidate") -> set[str]:
-    return set(_WORD.findall(f"{candidate.description} {candidate.body}".lower()))
-
-
-def _alike(words: set[str], others: set[str]) -> bool:
-    return len(words & others) >= DUPLICATE_SHARE * len(words | others)
+def _alike(one: "Candidate", other: "Candidate", words: dict[str, set[str]]) -> bool:
+    """Compare the words of two skills; they are kept: those of a long one take a millisecond."""
+    for candidate in (one, other):
+        if candidate.skill_id not in words:
+            text = f"{candidate.description} {candidate.body}".lower()
+            words[candidate.skill_id] = set(_WORD.findall(text))
+    its, others = words[one.skill_id], words[other.skill_id]
+    return len(its & others) >= DUPLICATE_SHARE * len(its | others)

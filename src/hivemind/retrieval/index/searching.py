@@ -169,25 +169,41 @@ def look(
 
     `vector` is asked for the prompt's meaning when its words were searched: it may be in the making.
     """
-    skills = sum(int(part.alive.sum()) for part in parts)
+    skills = sum(int(np.count_nonzero(part.alive)) for part in parts)
     spans = [part.segment.spans(query.numbers) for part in parts]
     counts = np.sum([its[:, 1] - its[:, 0] for its in spans], axis=0)
     weights = scoring.word_weights(query, counts, skills)
     weights[[number in ignored for number in query.numbers]] = 0.0
     allowed = [part.allowed(project_id) for part in parts]
     found = _by_words(parts, weights, spans=spans, counts=counts, allowed=allowed)
+    figures = features(query, weights, _pairs(parts, found))
     asked = vector() if vector is not None else None
     if asked is not None:
         near = _by_meaning(parts, asked, allowed)
-        found = [np.union1d(one, other) for one, other in zip(found, near, strict=True)]
-    pairs = [(part.segment, places) for part, places in zip(parts, found, strict=True) if len(places)]
+        others = [np.setdiff1d(its, known) for its, known in zip(near, found, strict=True)]
+        more = features(query, weights, _pairs(parts, others))
+        found, order = _together(found, others)
+        figures = np.concatenate([figures, more])[order]
+    pairs = _pairs(parts, found)
     if not pairs:
         return None
-    figures = features(query, weights, pairs)
     if asked is not None:
         figures[:, _MEANING] = _meanings(parts, found, asked)
     owners = [(segment, int(place)) for segment, places in pairs for place in places]
     return Look(query=query, weights=weights, figures=figures, owners=owners)
+
+
+def _pairs(parts: Sequence[Part], places: Places) -> list[tuple[Segment, npt.NDArray[np.int64]]]:
+    return [(part.segment, its) for part, its in zip(parts, places, strict=True) if len(its)]
+
+
+def _together(these: Places, those: Places) -> tuple[Places, npt.NDArray[np.int64]]:
+    """Put the places of both in order, and say for each where it was, those of all parts behind these."""
+    owners = [np.repeat(np.arange(len(places)), [len(its) for its in places]) for places in (these, those)]
+    every, owner = np.concatenate([*these, *those]), np.concatenate(owners)
+    order = np.lexsort((every, owner))
+    ends = np.cumsum(np.bincount(owner, minlength=len(these)))
+    return np.split(every[order], ends[:-1]), order
 
 
 def _hit(owner: tuple[Segment, int], score: float, confidence: float, *, worth: float, shares: Array) -> Hit:
