@@ -5,7 +5,7 @@ import re
 from hivemind.retrieval.rank import prompt_words
 from hivemind.retrieval.render import render_block, render_entry
 from hivemind.retrieval.sections import best_section
-from hivemind.retrieval.tokens import count_tokens
+from hivemind.retrieval.tokens import LETTERS_A_PIECE, count_tokens
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -94,7 +94,9 @@ def _fit(
 
 def _forms(candidate: "Candidate", prompt: str) -> "Iterator[tuple[str, str]]":
     """Give what a skill may be shown as, the longest first."""
-    if len(candidate.body) <= MAX_CHARS and count_tokens(candidate.body) <= WHOLE_TOKENS:
+    # To count takes milliseconds, and most skills are too long by their letters alone.
+    letters = len("".join(candidate.body.split()))
+    if letters <= WHOLE_TOKENS * LETTERS_A_PIECE and count_tokens(candidate.body) <= WHOLE_TOKENS:
         yield "whole", render_entry(candidate, whole=True)
     section = best_section(candidate.body, prompt_words(prompt), budget_tokens=SECTION_TOKENS)
     if section:
