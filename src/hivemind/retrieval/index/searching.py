@@ -180,7 +180,7 @@ def look(
     asked = vector() if vector is not None else None
     if asked is not None:
         near = _by_meaning(parts, asked, allowed)
-        others = [np.setdiff1d(its, known) for its, known in zip(near, found, strict=True)]
+        others = [its[(its[:, None] != known).all(axis=1)] for its, known in zip(near, found, strict=True)]
         more = features(query, weights, _pairs(parts, others))
         found, order = _together(found, others)
         figures = np.concatenate([figures, more])[order]
