@@ -143,6 +143,7 @@ class _Publication:
         self._workspace_id = workspace_id
         self._person = person
         self._left_alone: set[str] = set()  #: paths that this run must not touch
+        self._secrets: dict[str, bool] = {}  #: which skills hold one, of those looked at
         self._held_back = held_back.read(database.path, workspace_id)
 
     @classmethod
@@ -199,7 +200,8 @@ class _Publication:
             return
         with self._database.read(self._workspace_id) as workspace:
             rows = [row for row in store.installs(workspace) if row.root == str(root)]
-            skills = {skill.skill_id: skill for skill in store.listed(workspace, states=LIVE_STATES)}
+            live = store.listed(workspace, states=LIVE_STATES, skill_ids=skill_ids)
+            skills = {skill.skill_id: skill for skill in live}
         self._held_back.pop(str(root), None)
         for row in rows:
             path, skill = Path(row.path), skills.get(row.skill_id)
@@ -320,20 +322,14 @@ class _Publication:
     ) -> list[_Target]:
         """Choose each folder's skills: approved first, then what most sessions show, then the newest."""
         with self._database.read(self._workspace_id) as workspace:
-            ranked = [
-                skill for skill in placing.ranked(workspace) if not self._holds_secret(workspace, skill)
-            ]
+            # Without a folder there is nothing to rank for, and to rank a large library takes seconds.
+            ranked = placing.ranked(workspace) if roots and agents else []
+            chosen_for = {
+                root: self._choose(workspace, root, ranked, project_ids, most=max_per_project)
+                for root, project_ids in sorted(roots.items())
+            }
         targets: dict[Path, _Target] = {}
-        for root, project_ids in sorted(roots.items()):
-            chosen: dict[str, Skill] = {}
-            for skill in ranked:
-                everywhere = not skill.project_id and skill.state is SkillState.ACTIVE
-                if not (skill.project_id in project_ids or everywhere):
-                    continue
-                if len(chosen) < max_per_project and skill.name not in chosen:
-                    chosen[skill.name] = skill
-                else:
-                    self.report.withheld.setdefault(str(root), []).append(skill.name)
+        for root, chosen in chosen_for.items():
             for agent in agents:
                 folder = agent.skill_folder(root)
                 if folder is None:
@@ -345,13 +341,38 @@ class _Publication:
                     targets.setdefault(real, _Target(path=path, root=root, agent=agent.name, skill=skill))
         return list(targets.values())
 
+    def _choose(
+        self,
+        workspace: Workspace,
+        root: Path,
+        ranked: Sequence[Skill],
+        project_ids: Collection[str],
+        *,
+        most: int,
+    ) -> dict[str, Skill]:
+        """Choose a folder's skills by name, and report the others."""
+        chosen: dict[str, Skill] = {}
+        for skill in ranked:
+            everywhere = not skill.project_id and skill.state is SkillState.ACTIVE
+            if not (skill.project_id in project_ids or everywhere):
+                continue
+            if len(chosen) >= most or skill.name in chosen:
+                self.report.withheld.setdefault(str(root), []).append(skill.name)
+            elif not self._holds_secret(workspace, skill):
+                chosen[skill.name] = skill
+        return chosen
+
     def _holds_secret(self, workspace: Workspace, skill: Skill) -> bool:
         """Look again before a file is written: a person's rules may be newer than the skill."""
+        known = self._secrets.get(skill.skill_id)
+        if known is not None:
+            return known
         document = store.version_of(workspace, skill.skill_id, version=skill.version).document
         found = boundary.redactor().findings(render(document))
         if found:
             message = f"{skill.name} is in no folder: it holds a secret ({found[0].rule}); edit or retire it"
             self.report.problems.append(Problem(slug="skill-secret", path=Path(skill.name), message=message))
+        self._secrets[skill.skill_id] = bool(found)
         return bool(found)
 
     def remove_others(self, wanted: set[str]) -> None:

@@ -5,7 +5,7 @@ import re
 from hivemind.retrieval.rank import prompt_words
 from hivemind.retrieval.render import render_block, render_entry
 from hivemind.retrieval.sections import best_section
-from hivemind.retrieval.tokens import count_tokens
+from hivemind.retrieval.tokens import LETTERS_A_PIECE, count_tokens
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -59,19 +59,21 @@ def select(
     left out.
     """
     relevant = [candidate for candidate in candidates if candidate.relevant]
-    least = relevant[0].score * LEAST_OF_BEST if relevant else 0.0
-    shown = [_words(candidate) for candidate in candidates if candidate.skill_id in already]
+    if not relevant:
+        return []
+    least = relevant[0].score * LEAST_OF_BEST
+    shown = [candidate for candidate in candidates if candidate.skill_id in already]
+    words: dict[str, set[str]] = {}
     chosen: list[Selected] = []
     for candidate in relevant:
         if len(chosen) >= k or candidate.score < least:
             break
-        words = _words(candidate)
-        if candidate.skill_id in already or any(_alike(words, other) for other in shown):
+        if candidate.skill_id in already or any(_alike(candidate, other, words) for other in shown):
             continue
         fitting = _fit(chosen, candidate, prompt=prompt, budget_tokens=budget_tokens, max_chars=max_chars)
         if fitting is not None:
             chosen.append(fitting)
-            shown.append(words)
+            shown.append(candidate)
     return chosen
 
 
@@ -92,7 +94,9 @@ def _fit(
 
 def _forms(candidate: "Candidate", prompt: str) -> "Iterator[tuple[str, str]]":
     """Give what a skill may be shown as, the longest first."""
-    if len(candidate.body) <= MAX_CHARS and count_tokens(candidate.body) <= WHOLE_TOKENS:
+    # To count takes milliseconds, and most skills are too long by their letters alone.
+    letters = len("".join(candidate.body.split()))
+    if letters <= WHOLE_TOKENS * LETTERS_A_PIECE and count_tokens(candidate.body) <= WHOLE_TOKENS:
         yield "whole", render_entry(candidate, whole=True)
     section = best_section(candidate.body, prompt_words(prompt), budget_tokens=SECTION_TOKENS)
     if section:
@@ -100,9 +104,11 @@ def _forms(candidate: "Candidate", prompt: str) -> "Iterator[tuple[str, str]]":
     yield "description", render_entry(candidate, whole=False)
 
 
-def _words(candidate: "Candidate") -> set[str]:
-    return set(_WORD.findall(f"{candidate.description} {candidate.body}".lower()))
-
-
-def _alike(words: set[str], others: set[str]) -> bool:
-    return len(words & others) >= DUPLICATE_SHARE * len(words | others)
+def _alike(one: "Candidate", other: "Candidate", words: dict[str, set[str]]) -> bool:
+    """Compare the words of two skills; they are kept: those of a long one take a millisecond."""
+    for candidate in (one, other):
+        if candidate.skill_id not in words:
+            text = f"{candidate.description} {candidate.body}".lower()
+            words[candidate.skill_id] = set(_WORD.findall(text))
+    its, others = words[one.skill_id], words[other.skill_id]
+    return len(its & others) >= DUPLICATE_SHARE * len(its | others)

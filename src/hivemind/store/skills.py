@@ -1,6 +1,6 @@
 """Write and read skills, their versions, decisions, installed files and evidence."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -212,8 +212,12 @@ def listed(
     states: Sequence[SkillState] = (),
     project_id: str | None = None,
     topic: str | None = None,
+    skill_ids: Collection[str] | None = None,
 ) -> list[Skill]:
-    """Give skills, the latest changed first; of a project's own and of every project's where one is given."""
+    """Give skills, the latest changed first; of a project's own and of every project's where one is given.
+
+    With `skill_ids` only those of them, in no order where they are many.
+    """
     query = _skills(workspace).order_by(schema.skills.c.updated_at.desc(), schema.skills.c.skill_id)
     if states:
         query = query.where(schema.skills.c.state.in_([state.value for state in states]))
@@ -221,7 +225,49 @@ def listed(
         query = query.where(schema.skills.c.project_id.in_(sorted({project_id, ""})))
     if topic is not None:
         query = query.where(schema.skills.c.topic == topic)
-    return [_skill(row) for row in workspace.execute(query)]
+    if skill_ids is None:
+        return [_skill(row) for row in workspace.execute(query)]
+    chosen = (query.where(schema.skills.c.skill_id.in_(chunk)) for chunk in _chunks(sorted(skill_ids)))
+    return [_skill(row) for each in chosen for row in workspace.execute(each)]
+
+
+def live_among(workspace: Workspace, skill_ids: Collection[str]) -> set[str]:
+    """Give those of some skills that agents may load."""
+    t = schema.skills
+    live = sa.select(t.c.skill_id).where(
+        t.c.workspace_id == workspace.workspace_id, t.c.state.in_([state.value for state in LIVE_STATES])
+    )
+    return {
+        skill_id
+        for chunk in _chunks(sorted(skill_ids))
+        for skill_id in workspace.execute(live.where(t.c.skill_id.in_(chunk))).scalars()
+    }
+
+
+def stated_by(workspace: Workspace, *, states: Sequence[SkillState]) -> dict[str, list[str]]:
+    """Give the lessons that the current versions of skills state, of those that state any."""
+    t, v = schema.skills, schema.skill_versions
+    here = sa.and_(
+        v.c.workspace_id == t.c.workspace_id, v.c.skill_id == t.c.skill_id, v.c.version == t.c.version
+    )
+    rows = workspace.execute(
+        sa.select(t.c.skill_id, v.c.lesson_ids)
+        .join(v, here)
+        .where(t.c.workspace_id == workspace.workspace_id, t.c.state.in_([state.value for state in states]))
+        .where(sa.type_coerce(v.c.lesson_ids, sa.Text) != "[]")
+    )
+    return {row.skill_id: list(row.lesson_ids) for row in rows}
+
+
+def projects_of(workspace: Workspace, skill_ids: Collection[str]) -> dict[str, str]:
+    """Give the project of each of some skills."""
+    t = schema.skills
+    query = sa.select(t.c.skill_id, t.c.project_id).where(t.c.workspace_id == workspace.workspace_id)
+    return {
+        row.skill_id: row.project_id
+        for chunk in _chunks(sorted(skill_ids))
+        for row in workspace.execute(query.where(t.c.skill_id.in_(chunk)))
+    }
 
 
 def find(workspace: Workspace, reference: str, *, project_id: str | None = None) -> Skill:
@@ -283,8 +329,11 @@ def _skills(workspace: Workspace) -> sa.Select[Any]:
 
 
 def _skill(row: Any) -> Skill:
-    values = {name: row._mapping[name] for name in Skill.__dataclass_fields__}
-    return Skill(**{**values, "state": SkillState(values["state"])})
+    # A library has many: the mapping of a row takes as long as all else.
+    values = dict(zip(row._fields, row, strict=True))
+    del values["workspace_id"]
+    values["state"] = SkillState(values["state"])
+    return Skill(**values)
 
 
 def version_of(workspace: Workspace, skill_id: str, *, version: int) -> Version:

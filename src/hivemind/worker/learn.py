@@ -58,8 +58,12 @@ def learn(
     *,
     settings: Settings,
     progress: Callable[[int, int], None] | None = None,
+    sweeps: bool = True,
 ) -> Learnt:
-    """Bring skills and what is known of them up to date; on the same data it changes nothing."""
+    """Bring skills and what is known of them up to date; on the same data it changes nothing.
+
+    With `sweeps` skills are compared with their projects, too: what names something that is gone is flagged.
+    """
     distilled = pipeline.distill(
         database,
         workspace_id,
@@ -80,4 +84,5 @@ def measure(database: Database, workspace_id: str, *, settings: Settings) -> Ref
         workspace_id,
         policies=Policies(publish=settings.publish_policy, share=settings.share_policy),
         shares=shares(settings),
+        sweeps=sweeps,
     )

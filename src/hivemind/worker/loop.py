@@ -47,6 +47,10 @@ QUIET_S = 1.0
 BACK_OFF_S = 5.0
 #: Known transcripts are looked at for growth that nobody announced this often, in seconds.
 RESCAN_S = 600.0
+#: Skills are compared with the files of their projects this often at most, in seconds.
+SWEEP_S = 600.0
+#: Who answers a prompt waits so long for the loop to let go of the interpreter, at most, in seconds.
+SWITCH_S = 0.0005
 
 
 #: What a failure says is printed once in so long, in seconds.
@@ -70,6 +74,7 @@ class Hot:
 def run(data: Path, *, lock: WorkerLock, variables: Mapping[str, str]) -> int:
     """Work until idle or told to stop; the lock is held by the caller and released here."""
     told = (signal.SIGTERM, signal.SIGINT)
+    sys.setswitchinterval(SWITCH_S)
     # The socket opens while the worker is made: a signal must wait until somebody can take it.
     signal.pthread_sigmask(signal.SIG_BLOCK, told)
     try:
@@ -134,6 +139,7 @@ class Worker:
         self._rescanned: float | None = None
         self._looked = time.monotonic()
         self._printed: dict[str, float] = {}
+        self._swept: dict[str, float] = {}  #: when each workspace's skills were compared with their projects
 
     def stop(self) -> None:
         """Leave after the step at hand."""
@@ -408,7 +414,11 @@ class Worker:
         # Taken off the list first: what fails is recorded, and tried again with the next change or start.
         for workspace_id in sorted(self.dirty):
             self.dirty.discard(workspace_id)
-            if learn.learn(self.database, workspace_id, settings=self.settings).is_to_publish:
+            sweeps = time.monotonic() - self._swept.get(workspace_id, -SWEEP_S) >= SWEEP_S
+            learnt = learn.learn(self.database, workspace_id, settings=self.settings, sweeps=sweeps)
+            if sweeps:
+                self._swept[workspace_id] = time.monotonic()
+            if learnt.is_to_publish:
                 self.to_publish.add(workspace_id)
             self.to_word.add(workspace_id)
             self.indexes.look(workspace_id)
