@@ -85,7 +85,7 @@ def _place(
             is_inner = True
         if work is Work.TOOL and same and _is_same_run(own, reading):
             is_inner = True
-        elif work in (Work.TOOL, Work.ASIDE, Work.VERDICT) and not agent_id:
+        elif work in (Work.TOOL, Work.ASIDE) and not agent_id:
             agent_id = f"{above.name[:80]}.{above.span_id}"
         parent = above.parent_id
     return agent_id, is_inner

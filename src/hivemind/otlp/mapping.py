@@ -41,6 +41,7 @@ class Placed:
     event: Event
     at_ns: int
     exact: bool
+    trace_id: str
 
 
 @dataclass(slots=True, kw_only=True)
@@ -108,6 +109,7 @@ class _Mapper:
     _scopes: dict[tuple[str, str], str] = field(default_factory=dict)
     _made: dict[str, str] = field(default_factory=dict)  #: the trace that made each prompt, in this batch
     _open: list[tuple[str, str, Any]] | None = None
+    _run: set[str] = field(default_factory=set)  #: calls of which the run is known
 
     def result(self) -> Mapped:
         events = sorted(self.placed.values(), key=lambda p: p.at_ns)
@@ -124,7 +126,7 @@ class _Mapper:
         held = self.placed.get(key)
         if held is None:
             event = Event(kind=kind, native_id=native_id, agent_id=one.agent_id, **values)
-            self.placed[key] = Placed(event=event, at_ns=at_ns, exact=exact)
+            self.placed[key] = Placed(event=event, at_ns=at_ns, exact=exact, trace_id=one.span.trace_id)
             return key
         if exact and (not held.exact or at_ns < held.at_ns):
             held.at_ns, held.exact = at_ns, True
@@ -142,6 +144,11 @@ class _Mapper:
         self._talk(one, inputs, outputs)
         if reading.tokens is not None and not one.is_inner:
             self._usage(one, reading.tokens)
+        if reading.tools:
+            told = as_text(reading.tools)
+            data = {"tools": list(reading.tools)}
+            at_ns = span.start_ns
+            self.put(one, EventKind.SYSTEM, f"~tools.{digest(told)}", at_ns=at_ns, exact=True, data=data)
         if reading.error:
             self.put(
                 one,
@@ -287,7 +294,8 @@ class _Mapper:
         if run is None or one.is_inner:
             return
         data = input_of(run.arguments)
-        call_id = run.call_id or self._waiting(run.name, data) or f"span.{span.span_id}"
+        call_id = run.call_id or self._waiting(run.name, data, span.start_ns) or f"span.{span.span_id}"
+        self._run.add(call_id)
         call = Call(
             name=run.name, arguments=run.arguments if run.arguments is not None else {}, call_id=call_id
         )
@@ -306,22 +314,20 @@ class _Mapper:
             status=ResultStatus.ERROR if failed else ResultStatus.OK,
         )
 
-    def _waiting(self, name: str, data: dict[str, Any]) -> str:
-        """Give the call of a tool with this input that has no result yet, for a span that does not name it."""
-        results = {p.event.tool_call_id for p in self.placed.values() if _is_result(p.event)}
-        for placed in sorted(self.placed.values(), key=lambda p: p.at_ns):
-            event = placed.event
-            if event.kind is not EventKind.TOOL_CALL or event.tool_name != name or event.data != data:
-                continue
-            if event.tool_call_id not in results:
-                return event.tool_call_id
+    def _waiting(self, name: str, data: dict[str, Any], start_ns: int) -> str:
+        """Give the call that a tool's span ran, for a span that does not name it: one of the same input."""
+        calls = [
+            (p.event.tool_call_id, p.event.data)
+            for p in sorted(self.placed.values(), key=lambda p: p.at_ns)
+            if p.event.kind is EventKind.TOOL_CALL and p.event.tool_name == name and p.at_ns <= start_ns
+        ]
         if self._open is None:
             self._open = list(self.known.unanswered())
-        for n, (its_name, call_id, its_data) in enumerate(self._open):
-            if its_name == name and (its_data or {}) == data and call_id not in results:
-                del self._open[n]
-                return call_id
-        return ""
+        calls += [(call_id, its_data or {}) for its_name, call_id, its_data in self._open if its_name == name]
+        free = [(call_id, given) for call_id, given in calls if call_id not in self._run]
+        # LangChain gives the only argument of a tool without its name.
+        same = [call_id for call_id, given in free if given == data or [*given.values()] == [*data.values()]]
+        return same[0] if same else free[0][0] if len(free) == 1 else ""
 
     # -- what stands around them
 
@@ -372,17 +378,16 @@ class _Mapper:
         data = {"span": {name: value for name, value in told.items() if value not in ("", {}, [])}}
         self.put(one, EventKind.SYSTEM, _span_native(span), at_ns=_end(span), exact=True, data=data)
         for verdict in one.reading.verdicts:
-            about = "" if one.reading.work is Work.VERDICT else self._asked_before(one)
-            self.judged.append(Judged(verdict=verdict, at_ns=_end(span), event_id=about))
+            self.judged.append(Judged(verdict=verdict, at_ns=_end(span), event_id=self._asked_before(one)))
 
     def _asked_before(self, one: Said) -> str:
-        """Give the prompt that was last when a span ended; empty where this batch has none."""
+        """Give the prompt that was last when a span ended, of its trace first; empty where none is here."""
         before = [
-            (p.at_ns, key)
+            (p.trace_id == one.span.trace_id, p.at_ns, key)
             for key, p in self.placed.items()
             if p.event.kind is EventKind.PROMPT and not p.event.agent_id and p.at_ns <= _end(one.span)
         ]
-        return max(before)[1] if before else ""
+        return max(before)[2] if before else ""
 
 
 @dataclass(slots=True)
@@ -453,10 +458,6 @@ def _cut(value: Any) -> Any:
         text = as_text(value)
         return value if len(text) <= MAX_KEPT_CHARS else text[:MAX_KEPT_CHARS] + "…"
     return value
-
-
-def _is_result(event: Event) -> bool:
-    return event.kind is EventKind.TOOL_RESULT
 
 
 def _end(span: Span) -> int:

@@ -94,7 +94,7 @@ def store(
 
 
 def _says(one: Said, done: Stored) -> bool:
-    """Say whether a span says something to keep; one that only names its conversation helps to place others."""
+    """Say whether a span says something; one that only names its conversation helps to place others."""
     has_work = one.reading.work is not None or bool(one.reading.verdicts)
     done.mapped += has_work
     return has_work or bool(one.reading.conversation_id)

@@ -12,6 +12,13 @@ from hivemind.store.database import Workspace
 
 #: Bound parameters of one statement; SQLite before 3.32 allows 999.
 _CHUNK = 900
+#: What was said at the same moment: a model's words stand before the calls that they announce.
+_RANKS = {
+    kind.value: n
+    for n, kind in enumerate(
+        (EventKind.PROMPT, EventKind.ASSISTANT, EventKind.TOOL_CALL, EventKind.TOOL_RESULT, EventKind.USAGE)
+    )
+}
 _NO_TIME = datetime.min.replace(tzinfo=UTC)
 
 
@@ -29,7 +36,7 @@ def stored(workspace: Workspace, event_ids: Iterable[str]) -> dict[str, Any]:
 
 
 def unanswered(workspace: Workspace, session_id: str, *, limit: int = 200) -> list[Any]:
-    """Give a session's calls that no result was stored of, the earliest first."""
+    """Give a session's calls of which it is not known how they ended, the earliest first."""
     e, r = schema.events, schema.events.alias()
     answered = (
         sa.select(r.c.event_id)
@@ -38,6 +45,7 @@ def unanswered(workspace: Workspace, session_id: str, *, limit: int = 200) -> li
             r.c.session_id == e.c.session_id,
             r.c.kind == EventKind.TOOL_RESULT.value,
             r.c.tool_call_id == e.c.tool_call_id,
+            r.c.status != ResultStatus.UNKNOWN.value,
         )
         .exists()
     )
@@ -118,13 +126,15 @@ def renumber(workspace: Workspace, session_id: str) -> None:
     """Number a session's events in the order of their times, to be graded and mined again."""
     e, s = schema.events, schema.sessions
     here = sa.and_(e.c.workspace_id == workspace.workspace_id, e.c.session_id == session_id)
-    rows = workspace.execute(sa.select(e.c.event_id, e.c.seq, e.c.at).where(here).order_by(e.c.seq)).all()
+    rows = workspace.execute(
+        sa.select(e.c.event_id, e.c.seq, e.c.at, e.c.kind).where(here).order_by(e.c.seq)
+    ).all()
     ordered, last = [], _NO_TIME
     for row in rows:  # what has no time stays behind what it came after
         last = row.at or last
-        ordered.append((row.at or last, row.seq, row.event_id))
+        ordered.append((row.at or last, _RANKS.get(row.kind, 0), row.seq, row.event_id))
     ordered.sort()
-    changed = [(n, event_id) for n, (_, seq, event_id) in enumerate(ordered) if n != seq]
+    changed = [(n, event_id) for n, (_, _, seq, event_id) in enumerate(ordered) if n != seq]
     if not changed:
         return
     statement = (

@@ -95,6 +95,7 @@ class Reading:
     answered: str = ""
     tool: ToolRun | None = None
     tokens: Tokens | None = None
+    tools: tuple[dict[str, Any], ...] = ()  #: descriptions of those on offer
     error: str = ""
     verdicts: tuple[Verdict, ...] = ()
     used: frozenset[str] = field(default_factory=frozenset)  #: attributes that were read
@@ -114,7 +115,8 @@ class Reading:
                 arguments=mine.arguments if mine.arguments is not None else theirs.arguments,
                 result=mine.result or theirs.result,
             )
-        return replace(self, **changes, used=self.used | other.used)
+        changes["used"] = self.used | other.used
+        return replace(self, **changes)
 
 
 class Attributes:

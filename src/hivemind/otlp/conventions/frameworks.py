@@ -139,6 +139,8 @@ def _pydantic_ai(a: Attributes, span: Span) -> Reading:
         tool = ToolRun(name=name, arguments=arguments, result=result)
     work = Work.TOOL if tool else Work.CHAT if inputs or outputs else Work.AGENT if history else None
     a.note("logfire.msg", "logfire.span_type", "logfire.json_schema", "logfire.msg_template")
+    if "gen_ai.tool.definitions" in a.values:
+        a.note("model_request_parameters")  # which repeats them
     return Reading(
         work=work,
         model=a.text("model_name"),

@@ -13,6 +13,7 @@ from hivemind.otlp.conventions.base import (
     Work,
     as_text,
     decoded,
+    items,
 )
 from hivemind.otlp.conventions.messages import calls_of, messages_of, role_of
 from hivemind.otlp.spans import Span
@@ -62,6 +63,7 @@ def read(span: Span) -> Reading | None:
         outputs=outputs,
         tool=_tool(a) if work is Work.TOOL else None,
         tokens=_tokens(a),
+        tools=tuple(t for t in items(decoded(a.take("gen_ai.tool.definitions"))) if isinstance(t, dict)),
         verdicts=tuple(verdict(event.attributes) for event in span.events if event.name == _EVALUATION)
         or ((verdict(a.values),) if a.take("gen_ai.evaluation.name") else ()),
         used=frozenset(a.used),

@@ -25,7 +25,6 @@ _WORKS = {
     "TOOL": Work.TOOL,
     "AGENT": Work.AGENT,
     "CHAIN": Work.AGENT,
-    "EVALUATOR": Work.VERDICT,
 }
 _MARKS = ("openinference.", "llm.", "session.id")
 
@@ -57,7 +56,12 @@ def read(span: Span) -> Reading | None:
         answered=answered,
         tool=_tool(a, span) if work is Work.TOOL else None,
         tokens=_tokens(a),
-        verdicts=_verdicts(a) if work is Work.VERDICT else (),
+        tools=tuple(
+            tool
+            for one in a.list("llm.tools")
+            if isinstance(tool := decoded(one.get("tool.json_schema")), dict)
+        ),
+        verdicts=_verdicts(a) if kind == "EVALUATOR" else (),
         used=frozenset(a.used),
     )
 
@@ -100,9 +104,10 @@ def _tool(a: Attributes, span: Span) -> ToolRun:
     output = a.text("output.value")
     answer = mapping(decoded(output))
     a.note("input.mime_type", "output.mime_type")
-    given = decoded(a.take("input.value", "tool.parameters"))
+    given = decoded(a.take("input.value"))
     # LangChain wraps the answer of a tool in a message with the id of the call.
-    inner = mapping(answer.get("kwargs")) or (answer if answer.get("type") == "tool" else {})
+    inner = mapping(answer.get("kwargs")) or mapping(answer.get("data"))
+    inner = inner or (answer if answer.get("type") == "tool" else {})
     call_id = a.text("tool_call.id", "tool.call.id", "tool.id") or as_text(inner.get("tool_call_id"))
     if "content" in inner and call_id:
         output = as_text(inner["content"])
