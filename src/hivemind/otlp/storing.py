@@ -76,7 +76,8 @@ def store(
             done.unmapped[span.scope or "unnamed instrumentation"] += 1
     with database.read(workspace_id) as workspace:
         groups, named = _grouped(workspace, said)
-        taken = [_taken(workspace, group, rules=rules, done=done) for group in groups]
+        before = late.stored(workspace, [mapping.span_event_id(one.span) for one in said])
+        taken = [_taken(group, before, rules=rules, done=done) for group in groups]
         ready = [_prepared(workspace, group, redactor=redactor) for group in taken if group is not None]
     paths = _to_remember(ready, named)
     if not ready and not done.unmapped:
@@ -108,15 +109,14 @@ def _grouped(workspace: Workspace, said: Sequence[Said]) -> tuple[list[Conversat
 
 
 def _taken(
-    workspace: Workspace, group: Conversation, *, rules: Rules | None, done: Stored
+    group: Conversation, before: Mapping[str, Any], *, rules: Rules | None, done: Stored
 ) -> Conversation | None:
     """Give what is new in a conversation; None where nothing is, or where it is kept out."""
     if rules is not None and rules.excludes_remote(group.project.remote):
         done.excluded += len(group.said)
         return None
     ids = {mapping.span_event_id(one.span): one for one in group.said}
-    before = late.stored(workspace, ids)
-    done.repeated += len(before)
+    done.repeated += sum(key in before for key in ids)
     fresh = tuple(
         one
         for key, one in ids.items()
