@@ -87,7 +87,8 @@ def _throughput(folder: Path) -> dict[str, float]:
 def _requests() -> Iterator[bytes]:
     from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-    chance, waiting, number = random.Random(7), [], 0
+    chance, number = random.Random(7), 0
+    waiting: list[dict[str, Any]] = []
     for _ in range(REQUESTS):
         while len(waiting) < SPANS_A_REQUEST:
             waiting += _run(number, chance)
