@@ -33,6 +33,7 @@ ALLOWED = {
         "llm",
         "config",
         "api",
+        "otlp",
     }
     | {"domain", "errors"},
     "server": {"retrieval", "library", "evaluation", "capture", "store", "config", "domain", "errors"},
@@ -47,6 +48,7 @@ ALLOWED = {
         "agents",
         "store",
         "config",
+        "otlp",
     }
     | {"domain", "errors"},
     "api": {"retrieval", "server", "capture", "agents", "domain"},

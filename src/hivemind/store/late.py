@@ -74,6 +74,13 @@ def prompts(workspace: Workspace, session_id: str) -> int:
     return int(found or 0)
 
 
+def sessions_of(workspace: Workspace, agent: str) -> int:
+    """Count the sessions of an agent."""
+    s = schema.sessions
+    here = sa.and_(s.c.workspace_id == workspace.workspace_id, s.c.agent == agent)
+    return int(workspace.execute(sa.select(sa.func.count()).where(here)).scalar_one())
+
+
 def of_trace(workspace: Workspace, paths: Sequence[str]) -> dict[str, str]:
     """Give the sessions that some traces are known to belong to, by the names they are stored under."""
     t, found = schema.transcripts, dict[str, str]()

@@ -33,6 +33,7 @@ from hivemind.worker.answers import Answers, Server, Shown
 from hivemind.worker.folders import AT_WORK_S
 from hivemind.worker.indexes import Indexes
 from hivemind.worker.lock import WorkerLock
+from hivemind.worker.traces import Traces
 
 #: While a transcript is being written it is looked at this often, in seconds.
 POLL_S = 0.2
@@ -120,6 +121,15 @@ class Worker:
             self.database, settings=lambda: self.settings, wake=self._wake.set, indexes=self.indexes
         )
         self._serve()
+        self.traces = Traces(
+            self.database,
+            self.data,
+            workspace_id=self.environment.workspace_id,
+            settings=lambda: self.settings,
+            wake=self._wake.set,
+            failed=self._failed,
+        )
+        self._listen()
         self.last_work = time.monotonic()
         self._rescanned: float | None = None
         self._looked = time.monotonic()
@@ -130,8 +140,13 @@ class Worker:
         self._stopped.set()
         self._wake.set()
 
+    def _listen(self) -> None:
+        if problem := self.traces.follow():
+            self._problem("default", source="otlp", error=problem)
+
     def close(self) -> None:
         """Give back the socket and the database."""
+        self.traces.close()
         self._close_server()
         self.indexes.close()
         self.answers.close()
@@ -164,7 +179,11 @@ class Worker:
                 busy, pause = False, 0.0  # failing is no work: a worker that only fails leaves, too
             if busy:
                 self.last_work = time.monotonic()
-            elif time.monotonic() - self.last_work > self.settings.worker_idle_s and self._leaves():
+            elif (
+                not self.traces.is_on  # who sends traces starts no worker
+                and time.monotonic() - self.last_work > self.settings.worker_idle_s
+                and self._leaves()
+            ):
                 break
             self._wake.wait(pause)
             self._wake.clear()
@@ -185,6 +204,7 @@ class Worker:
         self._reload_settings()
         self._rescan()
         self._look_for_due()
+        self.dirty |= self.traces.take()
         announced = [*self.spool.read(), *self.answers.take_unspooled()]
         for announcement in announced:
             try:
@@ -215,6 +235,7 @@ class Worker:
             before = self.settings
             with suppress(HivemindError):  # a file that is being edited: the last good settings stay
                 self.settings = config.load(self.data)
+            self._listen()
             if self.settings.holdout != before.holdout:
                 self.answers.folders.forget_draws()
                 with self.database.read() as workspace:
