@@ -5,7 +5,7 @@ import os
 MODEL = os.environ.get("MODEL", "gpt-5-mini")
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """Say why the shop does not do something."""
 
 
@@ -24,7 +24,7 @@ class Shop:
     def cancel_order(self, order_id: str, reason: str) -> str:
         """Cancel an order."""
         if order_id not in self._seen:
-            raise Refused(f"order {order_id} has not been looked up in this conversation")
+            raise RefusedError(f"order {order_id} has not been looked up in this conversation")
         self.is_done = True
         return f"order {order_id} cancelled: {reason}"
 

@@ -1,9 +1,9 @@
 """A support agent of LangGraph whose traces Hivemind learns from.
 
-    pip install langgraph langchain-openai openinference-instrumentation-langchain
-    pip install opentelemetry-exporter-otlp-proto-http
-    export OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318 OTEL_EXPORTER_OTLP_HEADERS="Authorization=Bearer …"
-    python agent.py "Please cancel order A11."
+pip install langgraph langchain-openai openinference-instrumentation-langchain
+pip install opentelemetry-exporter-otlp-proto-http
+export OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318 OTEL_EXPORTER_OTLP_HEADERS="Authorization=Bearer …"
+python agent.py "Please cancel order A11."
 """
 
 import sys

@@ -1,8 +1,8 @@
 """A support agent of the OpenAI Agents SDK whose traces Hivemind learns from.
 
-    pip install openai-agents openinference-instrumentation-openai-agents opentelemetry-exporter-otlp-proto-http
-    export OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318 OTEL_EXPORTER_OTLP_HEADERS="Authorization=Bearer …"
-    python agent.py "Please cancel order A11."
+pip install openai-agents openinference-instrumentation-openai-agents opentelemetry-exporter-otlp-proto-http
+export OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318 OTEL_EXPORTER_OTLP_HEADERS="Authorization=Bearer …"
+python agent.py "Please cancel order A11."
 """
 
 import asyncio

@@ -1,8 +1,8 @@
 """A support agent of Pydantic AI whose traces Hivemind learns from.
 
-    pip install 'pydantic-ai-slim[openai]' opentelemetry-sdk opentelemetry-exporter-otlp-proto-http
-    export OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318 OTEL_EXPORTER_OTLP_HEADERS="Authorization=Bearer …"
-    python agent.py "Please cancel order A11."
+pip install 'pydantic-ai-slim[openai]' opentelemetry-sdk opentelemetry-exporter-otlp-proto-http
+export OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318 OTEL_EXPORTER_OTLP_HEADERS="Authorization=Bearer …"
+python agent.py "Please cancel order A11."
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from pydantic_ai import Agent, ModelRetry
 from pydantic_ai.models.openai import OpenAIChatModel
 from pydantic_ai.providers.openai import OpenAIProvider
-from shop import MODEL, Refused, Shop, base_url, skills
+from shop import MODEL, RefusedError, Shop, base_url, skills
 
 shop = Shop()
 agent = Agent(
@@ -44,7 +44,7 @@ def cancel_order(order_id: str, reason: str) -> str:
     """Cancel an order."""
     try:
         return shop.cancel_order(order_id, reason)
-    except Refused as error:
+    except RefusedError as error:
         raise ModelRetry(str(error)) from error
 
 

@@ -11,6 +11,8 @@ from pathlib import Path
 from tests.e2e.model import ScriptedModel, call, say
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
+#: Read before a test's own environment is made.
+_PYTHON = os.environ.get("HIVEMIND_FRAMEWORKS_PYTHON") or sys.executable
 #: The examples that send traces, with what they are asked.
 TRACED = {
     "pydantic_ai": ("Please cancel order A11.",),
@@ -19,17 +21,17 @@ TRACED = {
 }
 
 
-def script(model: ScriptedModel) -> None:
-    """Have the model try to cancel first, then look, then cancel."""
-    cancel = call("cancel_order", {"order_id": "A11", "reason": "no longer needed"})
-    look = call("get_order", {"order_id": "A11"}, "Let me look it up first.")
+def script(model: ScriptedModel, *, prefix: str = "") -> None:
+    """Have the model try to cancel first, then look, then cancel; `prefix` is that of the tools' names."""
+    cancel = call(f"{prefix}cancel_order", {"order_id": "A11", "reason": "no longer needed"})
+    look = call(f"{prefix}get_order", {"order_id": "A11"}, "Let me look it up first.")
     model.when("cancel order", cancel, look, cancel, say("Order A11 is cancelled."))
     model.when("thank", say("You are welcome."))
 
 
 def python() -> str:
     """Give the interpreter that has the frameworks: `HIVEMIND_FRAMEWORKS_PYTHON`, else this one."""
-    return os.environ.get("HIVEMIND_FRAMEWORKS_PYTHON") or sys.executable
+    return _PYTHON
 
 
 def run(
