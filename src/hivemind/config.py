@@ -134,6 +134,11 @@ SETTINGS = (
         key="model.timeout_s", default=120, least=1, most=900, help="a call without an answer ends after this"
     ),
     Setting(
+        key="otlp.listen",
+        default="",
+        help="take traces in at this address of this machine, such as 127.0.0.1:4318; empty: not",
+    ),
+    Setting(
         key="worker.idle_s",
         default=900,
         least=1,
@@ -170,6 +175,7 @@ class Settings:
     model_daily_cap_usd: float = 0.5
     model_daily_cap_calls: int = 40
     model_timeout_s: int = 120
+    otlp_listen: str = ""
     worker_idle_s: int = 900
 
     @property

@@ -15,9 +15,10 @@ from hivemind.capture import exclusion
 from hivemind.capture.git import project_of
 from hivemind.capture.redaction import Redactor
 from hivemind.domain.events import Event, EventKind, ResultStatus, SessionFacts, session_key
+from hivemind.domain.outcomes import Report
 from hivemind.domain.text import storable
 from hivemind.errors import HivemindError
-from hivemind.store import positions, sessions
+from hivemind.store import episodes, positions, sessions
 from hivemind.store.database import Database, Workspace
 
 #: A transaction's share of a transcript: small enough that others wait milliseconds, large enough to be fast.
@@ -67,6 +68,7 @@ class _Batch:
     bad_lines: int = 0
     end: int = 0
     said: set[int] = field(default_factory=set)
+    reports: list[Report] = field(default_factory=list)
 
 
 def ingest(
@@ -212,6 +214,9 @@ class _Reader:
             batch.facts = _merge(batch.facts, facts)
         batch.said.update(_checksum(e.text) for e in result.events if e.kind is EventKind.ASSISTANT)
         batch.events.extend(redact(event, self.redactor) for event in result.events)
+        for report in result.reports:
+            note = self.redactor.redact(storable(_shorten(report.note))).text
+            batch.reports.append(replace(report, session_id=session_key(report.session_id), note=note))
 
     def _clean(self, facts: SessionFacts) -> SessionFacts:
         if self.facts is None or self.facts[0].session_id != facts.session_id:
@@ -368,6 +373,9 @@ def _store(
             began_in = sessions.cwd_of(workspace, session_id) or facts.cwd
             project = project_of(began_in, remote=_remote(reader.state.values))
             stored = sessions.append(workspace, facts, events=batch.events, project=project)
+        for report in [] if denied else batch.reports:
+            about = report.event_id or sessions.latest_prompt(workspace, report.session_id)
+            episodes.report(workspace, replace(report, event_id=about))
     if denied:
         raise _excluded(f"session {session_id!r}")
     done.events += stored.events

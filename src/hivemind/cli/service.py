@@ -27,7 +27,7 @@ def worker(app: App, database_url: str) -> None:
         _work_on(app, database_url)
         return
     from hivemind.worker.lock import WorkerLock
-    from hivemind.worker.loop import run
+    from hivemind.worker.process import run
 
     lock = WorkerLock(app.data)
     if not lock.acquire():

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from hivemind.domain.skills import LIVE_STATES, SkillState
 from hivemind.library.gates.spec import NAME
+from hivemind.store import installs
 from hivemind.store import skills as store
 from hivemind.store.database import Workspace
 from hivemind.store.skills import Skill
@@ -34,7 +35,7 @@ def roots(workspace: Workspace, *, home: Path | None) -> dict[Path, set[str]]:
     A repository may be cloned twice: where it was last seen, and where files of ours are. A folder may have
     been another project before it got a remote.
     """
-    installed = store.installs(workspace)
+    installed = installs.listed(workspace)
     owners = store.projects_of(workspace, {row.skill_id for row in installed})
     known = [(project.root, project.project_id) for project in store.project_roots(workspace)]
     known += [(row.root, owners.get(row.skill_id, "")) for row in installed]

@@ -18,9 +18,11 @@ from hivemind.library import held_back, lifecycle, placing, rules, skill_files
 from hivemind.library.document import Parsed, content_hash, inspect, render
 from hivemind.library.gates import check
 from hivemind.library.gates.base import shown
+from hivemind.store import installs
 from hivemind.store import skills as store
 from hivemind.store.database import Database, Workspace
-from hivemind.store.skills import GONE, Install, Skill
+from hivemind.store.installs import GONE, Install
+from hivemind.store.skills import Skill
 
 #: Skills of one project that are written: agents list every file, and choose worse from many.
 MAX_PER_PROJECT = 12
@@ -131,7 +133,7 @@ def hold_back(
 
 def installed_paths(workspace: Workspace) -> list[Path]:
     """Give the skill files that are ours."""
-    return [Path(row.path) for row in store.installs(workspace) if row.content_hash]
+    return [Path(row.path) for row in installs.listed(workspace) if row.content_hash]
 
 
 class _Publication:
@@ -199,7 +201,7 @@ class _Publication:
         if not skill_ids:
             return
         with self._database.read(self._workspace_id) as workspace:
-            rows = [row for row in store.installs(workspace) if row.root == str(root)]
+            rows = [row for row in installs.listed(workspace) if row.root == str(root)]
             live = store.listed(workspace, states=LIVE_STATES, skill_ids=skill_ids)
             skills = {skill.skill_id: skill for skill in live}
         self._held_back.pop(str(root), None)
@@ -225,7 +227,7 @@ class _Publication:
     def _settled(self, root: Path | None = None) -> Iterator[tuple[Install, skill_files.Seen]]:
         """Give each path that may be touched, after what a crash left undone is settled."""
         with self._database.read(self._workspace_id) as workspace:
-            rows = [row for row in store.installs(workspace) if root is None or row.root == str(root)]
+            rows = [row for row in installs.listed(workspace) if root is None or row.root == str(root)]
         for row in rows:
             if not placing.is_folder(Path(row.root)):
                 self._left_alone.add(row.path)  # perhaps a disk that is not mounted
@@ -268,7 +270,7 @@ class _Publication:
                 )
                 self.report.deleted.append(skill.name)
             # In the same transaction, since an undo must not meet the same deletion again.
-            store.put_install(workspace, replace(row, content_hash=""))
+            installs.put(workspace, replace(row, content_hash=""))
 
     def _give_up(self, row: Install) -> None:
         """Forget a path without a file; its folder stays known as ours while a person's files are in it."""
@@ -281,7 +283,7 @@ class _Publication:
             self._put(replace(row, content_hash="", intended_hash=""))
             return
         with self._database.write(self._workspace_id) as workspace:
-            store.forget_install(workspace, row.path)
+            installs.forget(workspace, row.path)
 
     def _edited(self, row: Install, data: bytes) -> None:
         try:
@@ -291,7 +293,7 @@ class _Publication:
             with self._database.write(self._workspace_id) as workspace:
                 version = self._take_in(workspace, row, parsed, findings=findings)
                 known = replace(row, version=version, content_hash=skill_files.digest(data))
-                store.put_install(workspace, known)
+                installs.put(workspace, known)
         except HivemindError as error:
             self._leave(row.path, "skill-file-rejected", f"the edit was not taken in: {error.message}")
 
@@ -378,7 +380,7 @@ class _Publication:
     def remove_others(self, wanted: set[str]) -> None:
         """Remove our files that are not wanted any more."""
         with self._database.read(self._workspace_id) as workspace:
-            rows = store.installs(workspace)
+            rows = installs.listed(workspace)
         for row in rows:
             if row.path in wanted or row.path in self._left_alone:
                 continue
@@ -399,7 +401,7 @@ class _Publication:
             self._leave(str(path), "skill-file-refused", seen.refusal)
             return
         with self._database.read(self._workspace_id) as workspace:
-            row = store.install(workspace, path)
+            row = installs.of(workspace, path)
             document = store.version_of(workspace, skill.skill_id, version=skill.version).document
         data = render(document).encode()
         new = Install(
@@ -430,7 +432,7 @@ class _Publication:
                 self._put(new)  # first, so that after a crash the folder is known as ours
             if not skill_files.claim(folder):
                 with self._database.write(self._workspace_id) as workspace:
-                    store.forget_install(workspace, new.path)
+                    installs.forget(workspace, new.path)
                 self._leave(
                     new.path, "skill-file-foreign", "a skill of this name that is not ours stands there"
                 )
@@ -442,7 +444,7 @@ class _Publication:
 
     def _put(self, row: Install) -> None:
         with self._database.write(self._workspace_id) as workspace:
-            store.put_install(workspace, row)
+            installs.put(workspace, row)
 
     def _leave(self, path: str, slug: str, reason: str) -> None:
         self._left_alone.add(path)

@@ -3,7 +3,7 @@
 import re
 
 from hivemind.retrieval.rank import prompt_words
-from hivemind.retrieval.render import render_block, render_entry
+from hivemind.retrieval.render import XML, render_block, render_entry
 from hivemind.retrieval.sections import best_section
 from hivemind.retrieval.tokens import LETTERS_A_PIECE, count_tokens
 
@@ -51,12 +51,14 @@ def select(
     k: int = MAX_SKILLS,
     budget_tokens: int = BUDGET_TOKENS,
     max_chars: int = MAX_CHARS,
+    style: str = XML,
+    loads: bool = True,
 ) -> list[Selected]:
     """Choose at most `k` relevant skills, the best first, whose block stays within both budgets.
 
     What is long, or does not fit whole, is reduced to the section that the `prompt` is about, and else to
     its description. Skills whose id is in `already`, and near-duplicates of them or of a chosen one, are
-    left out.
+    left out. `loads` says whether the reader can load the rest; without it a description alone is nothing.
     """
     relevant = [candidate for candidate in candidates if candidate.relevant]
     if not relevant:
@@ -70,38 +72,50 @@ def select(
             break
         if candidate.skill_id in already or any(_alike(candidate, other, words) for other in shown):
             continue
-        fitting = _fit(chosen, candidate, prompt=prompt, budget_tokens=budget_tokens, max_chars=max_chars)
+        forms = _forms(candidate, prompt, style=style, loads=loads)
+        fitting = _fit(
+            chosen, candidate, forms, budget_tokens=budget_tokens, max_chars=max_chars, style=style
+        )
         if fitting is not None:
             chosen.append(fitting)
             shown.append(candidate)
     return chosen
 
 
-def render_selected(selected: "Sequence[Selected]") -> str:
+def render_selected(selected: "Sequence[Selected]", *, style: str = XML) -> str:
     """Render the text that the agent gets for what was chosen."""
-    return render_block([entry.text for entry in selected])
+    return render_block([entry.text for entry in selected], style=style)
 
 
 def _fit(
-    chosen: list[Selected], candidate: "Candidate", *, prompt: str, budget_tokens: int, max_chars: int
+    chosen: list[Selected],
+    candidate: "Candidate",
+    forms: "Iterator[tuple[str, str]]",
+    *,
+    budget_tokens: int,
+    max_chars: int,
+    style: str,
 ) -> Selected | None:
-    for form, text in _forms(candidate, prompt):
-        block = render_block([*(entry.text for entry in chosen), text])
+    for form, text in forms:
+        block = render_block([*(entry.text for entry in chosen), text], style=style)
         if len(block) <= max_chars and count_tokens(block) <= budget_tokens:
             return Selected(candidate, text=text, form=form)
     return None
 
 
-def _forms(candidate: "Candidate", prompt: str) -> "Iterator[tuple[str, str]]":
+def _forms(candidate: "Candidate", prompt: str, *, style: str, loads: bool) -> "Iterator[tuple[str, str]]":
     """Give what a skill may be shown as, the longest first."""
     # To count takes milliseconds, and most skills are too long by their letters alone.
     letters = len("".join(candidate.body.split()))
     if letters <= WHOLE_TOKENS * LETTERS_A_PIECE and count_tokens(candidate.body) <= WHOLE_TOKENS:
-        yield "whole", render_entry(candidate, whole=True)
-    section = best_section(candidate.body, prompt_words(prompt), budget_tokens=SECTION_TOKENS)
+        yield "whole", render_entry(candidate, whole=True, style=style, loads=loads)
+    # Who cannot load the rest gets as much of the section as of a whole skill.
+    most = SECTION_TOKENS if loads else WHOLE_TOKENS
+    section = best_section(candidate.body, prompt_words(prompt), budget_tokens=most)
     if section:
-        yield "section", render_entry(candidate, whole=False, section=section)
-    yield "description", render_entry(candidate, whole=False)
+        yield "section", render_entry(candidate, whole=False, section=section, style=style, loads=loads)
+    if loads:
+        yield "description", render_entry(candidate, whole=False, style=style)
 
 
 def _alike(one: "Candidate", other: "Candidate", words: dict[str, set[str]]) -> bool:

@@ -3,20 +3,17 @@
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
 from hivemind.domain.skills import LIVE_STATES, Finding, SkillDocument, SkillState
 from hivemind.errors import HivemindError
-from hivemind.store import bulk, changes, schema, search
+from hivemind.store import changes, schema, search
 from hivemind.store.database import Workspace
 
 #: Bound parameters of one statement; SQLite before 3.32 allows 999.
 _CHUNK = 900
-#: `installs.intended_hash` while a file is being removed.
-GONE = "gone"
 #: States in which a skill's name is its own.
 OPEN_STATES = (SkillState.CANDIDATE, *LIVE_STATES)
 
@@ -71,19 +68,6 @@ class Decision:
     reason: str = ""
     numbers: dict[str, Any] = field(default_factory=dict)
     undoes: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Install:
-    """Hold what is known of a skill file in an agent's folder."""
-
-    path: str
-    root: str
-    agent: str
-    skill_id: str
-    version: int
-    content_hash: str
-    intended_hash: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -498,40 +482,6 @@ def project_roots(workspace: Workspace) -> list[ProjectRoot]:
         .order_by(t.c.root, t.c.project_id)
     )
     return [ProjectRoot(**row._mapping) for row in rows]
-
-
-def installs(workspace: Workspace) -> list[Install]:
-    """Give every skill file that is known to be ours."""
-    t = schema.installs
-    rows = workspace.execute(
-        sa.select(t).where(t.c.workspace_id == workspace.workspace_id).order_by(t.c.path)
-    )
-    return [_install(row) for row in rows]
-
-
-def install(workspace: Workspace, path: Path) -> Install | None:
-    """Give what is known of one path, None where it is not ours."""
-    t = schema.installs
-    row = workspace.execute(
-        sa.select(t).where(t.c.workspace_id == workspace.workspace_id, t.c.path == str(path))
-    ).first()
-    return _install(row) if row else None
-
-
-def _install(row: Any) -> Install:
-    return Install(**{name: row._mapping[name] for name in Install.__dataclass_fields__})
-
-
-def put_install(workspace: Workspace, new: Install) -> None:
-    """Record what is known of a path."""
-    values = {name: getattr(new, name) for name in Install.__dataclass_fields__}
-    bulk.put(workspace, schema.installs, {**values, "written_at": datetime.now(UTC)})
-
-
-def forget_install(workspace: Workspace, path: str) -> None:
-    """Record that a path is no longer ours."""
-    t = schema.installs
-    workspace.execute(t.delete().where(t.c.workspace_id == workspace.workspace_id, t.c.path == path))
 
 
 def counts(workspace: Workspace) -> dict[SkillState, int]:

@@ -72,10 +72,12 @@ def learn(
         progress=progress,
         graded=joining.renew,
     )
-    return Learnt(distilled=distilled, measured=measure(database, workspace_id, settings=settings))
+    return Learnt(
+        distilled=distilled, measured=measure(database, workspace_id, settings=settings, sweeps=sweeps)
+    )
 
 
-def measure(database: Database, workspace_id: str, *, settings: Settings) -> Refreshed:
+def measure(database: Database, workspace_id: str, *, settings: Settings, sweeps: bool = True) -> Refreshed:
     """Bring what outcomes say of skills up to date, and move those whose numbers say so."""
     with database.write(workspace_id) as workspace:
         confirm.confirm(workspace)

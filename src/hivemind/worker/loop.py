@@ -1,6 +1,5 @@
 """The worker's loop: read the spool and transcripts, distil, publish, and leave when nothing is left."""
 
-import signal
 import sys
 import threading
 import time
@@ -32,8 +31,8 @@ from hivemind.worker import learn
 from hivemind.worker.answers import Answers, Server, Shown
 from hivemind.worker.folders import AT_WORK_S
 from hivemind.worker.indexes import Indexes
-from hivemind.worker.lock import WorkerLock
 from hivemind.worker.syncing import Syncing
+from hivemind.worker.traces import Traces
 
 #: While a transcript is being written it is looked at this often, in seconds.
 POLL_S = 0.2
@@ -49,8 +48,6 @@ BACK_OFF_S = 5.0
 RESCAN_S = 600.0
 #: Skills are compared with the files of their projects this often at most, in seconds.
 SWEEP_S = 600.0
-#: Who answers a prompt waits so long for the loop to let go of the interpreter, at most, in seconds.
-SWITCH_S = 0.0005
 
 
 #: What a failure says is printed once in so long, in seconds.
@@ -69,31 +66,6 @@ class Hot:
     size_bytes: int = -1
     changed: float = 0.0
     reported: bool = False  #: that it cannot be read
-
-
-def run(data: Path, *, lock: WorkerLock, variables: Mapping[str, str]) -> int:
-    """Work until idle or told to stop; the lock is held by the caller and released here."""
-    told = (signal.SIGTERM, signal.SIGINT)
-    sys.setswitchinterval(SWITCH_S)
-    # The socket opens while the worker is made: a signal must wait until somebody can take it.
-    signal.pthread_sigmask(signal.SIG_BLOCK, told)
-    try:
-        worker = Worker(data, variables=variables, is_ours=lock.is_held)
-    except HivemindError as error:
-        # What hooks announce waits in the spool; they try again in a while.
-        print(f"the worker cannot start: {error.message}\n  {error.hint}", file=sys.stderr)  # noqa: T201
-        lock.release()
-        return 1
-    for name in told:
-        # On a thread: the handler may interrupt the very code that holds the event's lock.
-        signal.signal(name, lambda *_: threading.Thread(target=worker.stop).start())
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, told)
-    try:
-        worker.run()
-    finally:
-        worker.close()
-        lock.release()
-    return 0
 
 
 class Worker:
@@ -135,6 +107,15 @@ class Worker:
             is_captured=self.environment.capture,
         )
         self._serve()
+        self.traces = Traces(
+            self.database,
+            self.data,
+            workspace_id=self.environment.workspace_id,
+            settings=lambda: self.settings,
+            wake=self._wake.set,
+            failed=self._failed,
+        )
+        self._listen()
         self.last_work = time.monotonic()
         self._rescanned: float | None = None
         self._looked = time.monotonic()
@@ -146,8 +127,13 @@ class Worker:
         self._stopped.set()
         self._wake.set()
 
+    def _listen(self) -> None:
+        if problem := self.traces.follow():
+            self._problem("default", source="otlp", error=problem)
+
     def close(self) -> None:
         """Give back the socket and the database."""
+        self.traces.close()
         self._close_server()
         self.syncing.close()
         self.indexes.close()
@@ -181,7 +167,11 @@ class Worker:
                 busy, pause = False, 0.0  # failing is no work: a worker that only fails leaves, too
             if busy:
                 self.last_work = time.monotonic()
-            elif time.monotonic() - self.last_work > self.settings.worker_idle_s and self._leaves():
+            elif (
+                not self.traces.is_on  # who sends traces starts no worker
+                and time.monotonic() - self.last_work > self.settings.worker_idle_s
+                and self._leaves()
+            ):
                 break
             self._wake.wait(pause)
             self._wake.clear()
@@ -204,6 +194,7 @@ class Worker:
         self._look_for_due()
         self.syncing.look()
         self.to_publish |= self.syncing.take_changed()
+        self.dirty |= self.traces.take()
         announced = [*self.spool.read(), *self.answers.take_unspooled()]
         for announcement in announced:
             try:
@@ -234,6 +225,7 @@ class Worker:
             before = self.settings
             with suppress(HivemindError):  # a file that is being edited: the last good settings stay
                 self.settings = config.load(self.data)
+            self._listen()
             if self.settings.holdout != before.holdout:
                 self.answers.folders.forget_draws()
                 with self.database.read() as workspace:
