@@ -15,8 +15,9 @@ from hivemind.config import Settings
 from hivemind.domain.events import Event, EventKind, ResultStatus, SessionFacts
 from hivemind.store import jobs, sessions, skills
 from hivemind.store.database import Database, open_url
+from hivemind.store.jobs import DISTIL, ask_to_distil
 from hivemind.store.sessions import ProjectFacts, RedactedEvent
-from hivemind.worker.shared import DISTIL, KINDS, SharedWorker, ask_for
+from hivemind.worker.shared import KINDS, SharedWorker
 
 WORKERS = (1, 2, 4)
 PROJECTS, SESSIONS, CALLS = 24, 4, 60
@@ -59,7 +60,7 @@ def _fill(url: str, workspace_id: str) -> None:
                 with database.write(workspace_id, alone=False) as workspace:
                     sessions.append(workspace, facts, events=_events(f"{number}-{n}", n), project=project)
             with database.write(workspace_id, alone=False) as workspace:
-                ask_for(workspace, project.project_id)
+                ask_to_distil(workspace, project.project_id)
     finally:
         database.close()
 

@@ -14,9 +14,9 @@ from databases import Maker
 from hivemind.config import Settings
 from hivemind.store import jobs, problems, sessions
 from hivemind.store.database import Database
-from hivemind.store.jobs import LeaseLostError
+from hivemind.store.jobs import DISTIL, LeaseLostError, ask_to_distil
 from hivemind.worker import learn
-from hivemind.worker.shared import DISTIL, SETTLE, SharedWorker, ask_for
+from hivemind.worker.shared import SETTLE, SharedWorker
 
 PROJECTS = ("/home/dev/shop", "/home/dev/web", "/home/dev/api")
 
@@ -36,7 +36,7 @@ def uploaded(folder: Path, *databases: Database) -> None:
 def _ask(database: Database) -> None:
     with database.write() as workspace:
         for project_id in sorted({one.project_id for one in sessions.recent(workspace, limit=99)}):
-            ask_for(workspace, project_id)
+            ask_to_distil(workspace, project_id)
 
 
 def left(database: Database) -> list[str]:

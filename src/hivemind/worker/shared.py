@@ -26,13 +26,11 @@ from hivemind.llm import choose
 from hivemind.llm.ledger import Ledger
 from hivemind.store import jobs, problems
 from hivemind.store.database import Database, Workspace
-from hivemind.store.jobs import Job, LeaseLostError
+from hivemind.store.jobs import DISTIL, WHOLE, Job, LeaseLostError
 from hivemind.worker import learn
 
-DISTIL, SETTLE, WORD = "distil", "settle", "word"
+SETTLE, WORD = "settle", "word"
 KINDS = (DISTIL, SETTLE, WORD)
-#: `settle` and `word` are one job a workspace.
-WHOLE = "workspace"
 #: The author of what a server's workers write.
 AUTHOR = "hivemind"
 #: What concerns a whole workspace waits so long for the other projects of an upload.
@@ -42,11 +40,6 @@ POLL_S = 2.0
 #: After the database failed the next try waits so long, in seconds.
 BACK_OFF_S = 5.0
 log = logging.getLogger(__name__)
-
-
-def ask_for(workspace: Workspace, project_id: str) -> None:
-    """Ask for a project to be distilled, in the transaction that stored what it has anew."""
-    jobs.enqueue(workspace, DISTIL, project_id or WHOLE)
 
 
 @dataclass(slots=True, kw_only=True)
