@@ -1,4 +1,4 @@
-"""Two people, two machines, two agents, one server: what one learns and a reviewer approves, the other has."""
+"""Two people, two machines, two agents, one server: what one learns and a reviewer approves, both have."""
 
 from __future__ import annotations
 
