@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from hivemind.config import Settings
     from hivemind.domain.skills import Finding
+    from hivemind.store import installs
     from hivemind.store import skills as store
     from hivemind.store.database import Database, Workspace
 
@@ -88,7 +89,7 @@ def show(app: App, *, name: str, version: int | None, raw: bool, as_json: bool) 
         shown = store.version_of(workspace, skill.skill_id, version=version or skill.version)
         cited = store.evidence_of(workspace, shown.lesson_ids)
         decisions = store.decisions(workspace, skill.skill_id)
-        files = [i for i in store.installs(workspace) if i.skill_id == skill.skill_id]
+        files = [i for i in installs.listed(workspace) if i.skill_id == skill.skill_id]
     if as_json:
         emit(
             {

@@ -273,9 +273,11 @@ def _chosen(query: sa.Select[Any], column: Any, skill_ids: Sequence[str] | None)
 
 def _skills(workspace: Workspace, skill_ids: set[str]) -> dict[str, Any]:
     t = schema.skills
-    rows = workspace.execute(
-        sa.select(t.c.skill_id, t.c.name, t.c.project_id, t.c.state, t.c.version).where(
-            t.c.workspace_id == workspace.workspace_id
-        )
+    query = sa.select(t.c.skill_id, t.c.name, t.c.project_id, t.c.state, t.c.version).where(
+        t.c.workspace_id == workspace.workspace_id
     )
-    return {row.skill_id: row for row in rows if row.skill_id in skill_ids}
+    return {
+        row.skill_id: row
+        for chosen in _chosen(query, t.c.skill_id, sorted(skill_ids))
+        for row in workspace.execute(chosen)
+    }

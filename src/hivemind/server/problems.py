@@ -34,6 +34,7 @@ STATUS = {
     "proposal-settled": 409,
     "skill-changed": 409,
     "form-forged": 403,
+    "proposal-decided": 409,
     "skill-nothing-to-undo": 409,
     "transcript-contended": 409,
     "version-conflict": 412,
