@@ -4,6 +4,8 @@ import os
 import re
 from typing import Any
 
+from hivemind.sync.reading import MAX_INTEGER
+
 #: A shorter home is a folder that everything is below.
 MIN_CHARS = 4
 
@@ -44,6 +46,8 @@ class Places:
             return self.text(value)
         if isinstance(value, list):
             return [self.value(item) for item in value]
+        if isinstance(value, int) and abs(value) > MAX_INTEGER:
+            return str(value)  # which no reader of JSON has to know
         if isinstance(value, dict):
             return {self.text(str(key)): self.value(item) for key, item in value.items()}
         return value
