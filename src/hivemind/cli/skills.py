@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from hivemind.config import Settings
     from hivemind.domain.skills import Finding
-    from hivemind.store import installs
     from hivemind.store import skills as store
     from hivemind.store.database import Database, Workspace
 
@@ -80,7 +79,7 @@ def list_skills(app: App, *, state: str | None, as_json: bool) -> None:
 def show(app: App, *, name: str, version: int | None, raw: bool, as_json: bool) -> None:
     """Show a skill with its evidence and decisions."""
     from hivemind.library.document import render
-    from hivemind.store import offers
+    from hivemind.store import installs, offers
     from hivemind.store import skills as store
 
     with app.database() as database, database.read(app.workspace_id) as workspace:
