@@ -1,4 +1,4 @@
-"""The pages in Chromium: nothing is refused by their policy, nobody is shut out, hostile text does nothing."""
+"""The pages in Chromium: their policy refuses nothing, nobody is shut out, hostile text does nothing."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Seen:
         decided, on_trial = self.skill("test-with-make").skill_id, self.skill("migrate-first").skill_id
         hostile = self.skill("hostile").skill_id
         with self.pages.database.read(WORKSPACE) as workspace:
-            learnt = [s.skill_id for s in skills.listed(workspace) if s.project_id != "p1"][0]
+            learnt = next(s.skill_id for s in skills.listed(workspace) if s.project_id != "p1")
         found = ["/", "/review", f"/review/{on_trial}", f"/review/{decided}", f"/review/{learnt}"]
         found += [f"/review/{on_trial}/edit", "/skills", f"/skills/{decided}", f"/review/{hostile}"]
         found += [f"/skills/{hostile}", "/sessions", "/sessions/hostile", "/settings"]
