@@ -19,8 +19,8 @@ from hivemind.errors import HivemindError
 from hivemind.server import problems
 from hivemind.server.access.team import cookie_name
 from hivemind.server.access.viewer import Viewer
+from hivemind.server.api.asking import note as log
 from hivemind.server.site import Site, site_of
-from hivemind.store import audit
 from hivemind.store.database import Workspace
 
 #: What the secret of a session's forms is derived for.
@@ -63,19 +63,12 @@ class Asked:
     def note(self, workspace: Workspace, action: str, subject: str, **detail: Any) -> None:
         """Add to the audit log; a machine's one user has none."""
         if not self.site.is_local:
-            audit.record(
-                workspace,
-                action,
-                subject,
-                person_id=self.viewer.person_id,
-                token_id=self.viewer.token_id,
-                detail=detail,
-            )
+            log(workspace, self.viewer, action, subject, scope=self.scope, detail=detail)
 
     def may(self, role: Role) -> bool:
         """Say whether the viewer may do here what takes a role."""
-        if self.scope is Scope.ME:
-            return True
+        if self.scope is Scope.ME and role.rank > Role.READER.rank:
+            return self.viewer.role.covers(Role.WRITER)
         if self.scope is Scope.ORG and role.rank > Role.READER.rank:
             return self.viewer.role is Role.ADMIN
         return self.viewer.role.covers(role)
@@ -83,7 +76,8 @@ class Asked:
     def require(self, role: Role) -> None:
         """Raise HivemindError where the viewer may not do what takes a role."""
         if not self.may(role):
-            self.viewer.require(Role.ADMIN if self.scope is Scope.ORG else role)
+            needed = {Scope.ORG: Role.ADMIN, Scope.ME: Role.WRITER}.get(self.scope, role)
+            self.viewer.require(needed)
 
     def url(self, path: str, **query: Any) -> str:
         """Give the address of a page in the same space."""

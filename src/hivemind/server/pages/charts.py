@@ -9,9 +9,9 @@ from markupsafe import Markup
 from hivemind.evaluation.uplift import Uplift
 from hivemind.server.pages.showing import plain
 
-WIDTH: Final = 720
-_ROW = 30
-_LABEL_CHARS = 34
+WIDTH: Final = 480
+_ROW = 40
+_LABEL_CHARS = 46
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +84,7 @@ def intervals(rows: Sequence[tuple[str, Uplift]], *, title: str) -> Markup:
     known = [(label, row) for label, row in rows if row.interval is not None and row.difference is not None]
     if not known:
         return Markup("")
-    left, right, top = 250, 64, 8
+    left, right, top = 6, 6, 4
     reach = max(0.1, *(abs(end) for _, row in known for end in _ends(row)))
     reach = min(1.0, reach)
     middle, half = left + (WIDTH - left - right) / 2, (WIDTH - left - right) / 2
@@ -92,7 +92,7 @@ def intervals(rows: Sequence[tuple[str, Uplift]], *, title: str) -> Markup:
     drawn = [_line(middle, top, middle, height, "axis")]
     drawn += [_line(x, top, x, height, "grid") for x in (middle - half, middle + half)]
     for place, (label, row) in enumerate(known):
-        y = top + _ROW * place + _ROW / 2
+        y = top + _ROW * place + _ROW - 11
         low, high = _ends(row)
         kind = "better" if low > 0 else "worse" if high < 0 else "open"
         difference = row.difference or 0.0
@@ -104,17 +104,17 @@ def intervals(rows: Sequence[tuple[str, Uplift]], *, title: str) -> Markup:
             _group(
                 told,
                 [
-                    _said(left - 12, y + 4, _cut(label), "end"),
+                    _said(left, y - 13, _cut(label), "start"),
                     _line(x_low, y, x_high, y, f"interval {kind}"),
                     Markup('<circle class="point {}" cx="{:.1f}" cy="{:.1f}" r="5"/>').format(kind, x, y),
-                    _said(WIDTH - 2, y + 4, f"{difference:+.0%}", "end"),
+                    _said(WIDTH - right, y - 13, f"{difference:+.0%}", "end"),
                 ],
             )
         )
     drawn += [
-        _said(middle - half, height + 16, f"−{reach:.0%} worse", "start"),
+        _said(middle - half, height + 16, f"−{reach:.0%}, worse", "start"),
         _said(middle, height + 16, "0", "middle"),
-        _said(middle + half, height + 16, f"better +{reach:.0%}", "end"),
+        _said(middle + half, height + 16, f"better, +{reach:.0%}", "end"),
     ]
     return _svg(drawn, width=WIDTH, height=height + 22, title=title)
 

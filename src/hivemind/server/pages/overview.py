@@ -46,7 +46,7 @@ def overview(page: Page) -> Response:
         )
         queue = figures.queue(page, workspace)
         uplifts = list(figures.uplifts(page, workspace).values())
-        learnt = browsing.latest_decisions(workspace, limit=MAX_LEARNT)
+        latest = browsing.latest_decisions(workspace, limit=5 * MAX_LEARNT)
     seen = numbers["seen"]
     helping = sorted((one for one in uplifts if models.helps(one)), key=_difference, reverse=True)
     harming = sorted((one for one in uplifts if models.harms(one)), key=_difference)
@@ -58,7 +58,7 @@ def overview(page: Page) -> Response:
         seen=seen,
         live=live,
         actions=_actions(page, queue=queue, numbers=numbers, harming=harming),
-        learnt=learnt,
+        learnt=list({row.skill_id: row for row in reversed(latest)}.values())[::-1][:MAX_LEARNT],
         waiting=queue[:MAX_SHOWN],
         waits=len(queue),
         helping=helping[:MAX_SHOWN],

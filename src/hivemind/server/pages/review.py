@@ -1,6 +1,7 @@
 """`/review`: what waits for a person, and one case with all that is needed to decide on it."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form
@@ -10,16 +11,17 @@ from hivemind.domain.accounts import Role
 from hivemind.domain.skills import SkillState
 from hivemind.errors import HivemindError
 from hivemind.evaluation import uplift
-from hivemind.library import lifecycle, merging, proposing, review, rules
+from hivemind.library import lifecycle, merging, review, rules
 from hivemind.library.document import render as as_file
 from hivemind.library.review import Waiting
 from hivemind.server.pages import figures
 from hivemind.server.pages.asking import Asked, Page, PageRoute, Sent
 from hivemind.server.pages.rendering import render
 from hivemind.server.pages.showing import diff
-from hivemind.store import schema
+from hivemind.store import accounts, proposals, schema
 from hivemind.store import skills as store
 from hivemind.store.database import Workspace
+from hivemind.store.proposals import Proposal, ProposalState
 from hivemind.store.skills import Skill
 
 router = APIRouter(route_class=PageRoute)
@@ -31,6 +33,26 @@ State = Annotated[str, Form()]
 Reason = Annotated[str, Form()]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposed:
+    """Hold a version that waits for a reviewer, with who proposes it."""
+
+    proposal: Proposal
+    version: store.Version
+    person: str
+
+    @classmethod
+    def read(cls, workspace: Workspace, proposal: Proposal) -> "Proposed":
+        """Read what is proposed."""
+        version = store.version_of(workspace, proposal.skill_id, version=proposal.version)
+        member = accounts.member(workspace, proposal.person_id)
+        return cls(proposal=proposal, version=version, person=member.name if member else version.author)
+
+
+def _open(workspace: Workspace, *, skill_id: str = "") -> list[Proposal]:
+    return proposals.listed(workspace, skill_id=skill_id, state=ProposalState.OPEN)
+
+
 @router.get("/review")
 def queue(page: Page, start: int = 0, done: str = "") -> Response:
     """Show the skills that wait, those that may do harm first."""
@@ -38,7 +60,7 @@ def queue(page: Page, start: int = 0, done: str = "") -> Response:
     with page.read() as workspace:
         waiting = figures.queue(page, workspace)
         decided = _decided(workspace, done)
-        proposals = proposing.waiting(workspace)
+        open_ones = [Proposed.read(workspace, each) for each in _open(workspace)]
     return render(
         page.request,
         "review.html",
@@ -48,7 +70,7 @@ def queue(page: Page, start: int = 0, done: str = "") -> Response:
         start=start,
         more=page.url("/review", start=start + PAGE_SIZE) if len(waiting) > start + PAGE_SIZE else "",
         decided=decided,
-        proposals=proposals,
+        proposals=open_ones,
     )
 
 
@@ -83,8 +105,8 @@ def shown_case(page: Asked, skill_id: str, *, done: str = "", status: int = 200,
         values: dict[str, Any] = {
             "decided": _decided(workspace, done),
             "proposals": [
-                (one, diff(as_file(found.version.document), as_file(one.document)))
-                for one in proposing.waiting(workspace, skill_id=skill_id)
+                (one, diff(as_file(found.version.document), as_file(one.version.document)))
+                for one in (Proposed.read(workspace, each) for each in _open(workspace, skill_id=skill_id))
             ],
         }
     ids = [each.skill.skill_id for each in others]

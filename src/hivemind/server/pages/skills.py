@@ -23,7 +23,7 @@ from hivemind.store.browsing import SkillFilter
 
 router = APIRouter(route_class=PageRoute)
 PAGE_SIZE = 40
-MAX_USES = 20
+MAX_USES = 10
 #: What stands for "every project" in the filter, where empty asks for all.
 _EVERY = "-"
 

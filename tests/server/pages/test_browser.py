@@ -1,0 +1,196 @@
+"""The pages in Chromium: their policy refuses nothing, nobody is shut out, hostile text does nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pages_world import WORKSPACE, Local, served
+
+from hivemind.store import skills
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+
+AXE = Path(__file__).with_name("axe-4.14.1.min.js")
+DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 375, "height": 800}
+LOOKS = [("light", DESKTOP), ("dark", DESKTOP), ("light", PHONE), ("dark", PHONE)]
+#: Rules of WCAG 2.2 A and AA, and of good practice; what is found is told with its element.
+_RUN_AXE = """async () => (await axe.run()).violations
+    .filter((each) => ["serious", "critical"].includes(each.impact))
+    .map((each) => each.id + ": " + each.nodes.map((node) => node.html.slice(0, 160)).join(" | "))"""
+
+
+@dataclass
+class Seen:
+    """Hold a tab that is let in, and what it complained about."""
+
+    tab: Any
+    base: str
+    pages: Local
+    complaints: list[str] = field(default_factory=list)
+
+    def open(self, path: str) -> Any:
+        """Open a page."""
+        return self.tab.goto(self.base + path)
+
+    def skill(self, name: str) -> skills.Skill:
+        """Give a skill as it is now."""
+        with self.pages.database.read(WORKSPACE) as workspace:
+            return skills.find(workspace, name)
+
+    @property
+    def paths(self) -> list[str]:
+        """Name a page of each kind."""
+        decided, on_trial = self.skill("test-with-make").skill_id, self.skill("migrate-first").skill_id
+        hostile = self.skill("hostile").skill_id
+        with self.pages.database.read(WORKSPACE) as workspace:
+            learnt = next(s.skill_id for s in skills.listed(workspace) if s.project_id != "p1")
+        found = ["/", "/review", f"/review/{on_trial}", f"/review/{decided}", f"/review/{learnt}"]
+        found += [f"/review/{on_trial}/edit", "/skills", f"/skills/{decided}", f"/review/{hostile}"]
+        found += [f"/skills/{hostile}", "/sessions", "/sessions/hostile", "/settings"]
+        return [*found, "/models?old=claude-opus-5-5&new=gpt-6-codex"]
+
+
+def _opened(chromium: Any, pages: Local, **options: Any) -> Iterator[Seen]:
+    with served(pages.app) as base:
+        context = chromium.new_context(**options)
+        tab = context.new_page()
+        tab.set_default_timeout(60_000)
+        seen = Seen(tab, base, pages)
+        tab.on(
+            "console", lambda m: seen.complaints.append(f"{tab.url}: {m.text}") if m.type != "log" else None
+        )
+        tab.on("pageerror", lambda error: seen.complaints.append(f"{tab.url}: {error}"))
+        tab.on("dialog", lambda dialog: (seen.complaints.append(dialog.message), dialog.dismiss()))
+        seen.open(f"/open?token={pages.access.new_link()}")
+        yield seen
+        context.close()
+
+
+@pytest.fixture
+def seen(chromium: Any, pages: Local) -> Iterator[Seen]:
+    """Open the pages with their policy in force."""
+    yield from _opened(chromium, pages, viewport=DESKTOP)
+
+
+@pytest.fixture
+def inspected(chromium: Any, pages: Local) -> Iterator[Seen]:
+    """Open the pages for a script that their policy would keep out."""
+    yield from _opened(chromium, pages, viewport=DESKTOP, bypass_csp=True)
+
+
+def test_every_page_loads_without_a_complaint(seen: Seen) -> None:
+    """No error and nothing that the policy refused is on the console, and nothing is wider than a phone."""
+    for path in seen.paths:
+        for viewport in (DESKTOP, PHONE):
+            seen.tab.set_viewport_size(viewport)
+            answer = seen.open(path)
+            assert answer.status == 200, path
+            wide = seen.tab.evaluate("document.documentElement.scrollWidth")
+            assert wide <= viewport["width"], f"{path} is {wide} wide"
+    assert seen.complaints == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(("scheme", "viewport"), LOOKS)
+def test_no_page_shuts_anybody_out(inspected: Seen, scheme: str, viewport: dict[str, int]) -> None:
+    """axe finds nothing serious in any page, light and dark, on a desktop and on a phone."""
+    inspected.tab.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    inspected.tab.set_viewport_size(viewport)
+    found = {}
+    for path in inspected.paths:
+        inspected.open(path)
+        inspected.tab.add_script_tag(path=str(AXE))
+        if violations := inspected.tab.evaluate(_RUN_AXE):
+            found[path] = violations
+    assert found == {}
+
+
+def test_the_review_by_keyboard(seen: Seen) -> None:
+    """From the queue to a decision and back with single keys; a field that is typed in takes them as text."""
+    tab = seen.tab
+    seen.open("/review")
+    tab.keyboard.press("j")
+    tab.keyboard.press("j")
+    tab.keyboard.press("k")
+    assert tab.locator(".marked").count() == 1
+    seen.open(f"/review/{seen.skill('seed-the-shop').skill_id}")
+    with tab.expect_navigation():
+        tab.keyboard.press("a")
+    assert seen.skill("seed-the-shop").state.value == "active"
+    with tab.expect_navigation():
+        tab.keyboard.press("u")
+    assert seen.skill("seed-the-shop").state.value == "candidate"
+    tab.keyboard.press("r")
+    tab.keyboard.type("a reason")
+    assert seen.skill("seed-the-shop").state.value == "candidate"
+    with tab.expect_navigation():
+        tab.keyboard.press("Enter")
+    assert seen.skill("seed-the-shop").state.value == "rejected"
+    with seen.pages.database.read(WORKSPACE) as workspace:
+        last = skills.decisions(workspace, seen.skill("seed-the-shop").skill_id)[-1]
+    assert last.reason == "a reason"
+    tab.keyboard.press("?")
+    assert tab.locator("dialog#help").is_visible()
+    tab.keyboard.press("Escape")
+    tab.keyboard.press("Tab")
+    assert seen.complaints == []
+
+
+def test_an_edit_is_judged_while_it_is_typed(seen: Seen) -> None:
+    """A finding appears as soon as the text has one; what is mended is saved as the next version."""
+    skill, tab = seen.skill("seed-the-shop"), seen.tab
+    seen.open(f"/review/{skill.skill_id}")
+    with tab.expect_navigation():
+        tab.keyboard.press("e")
+    field = tab.locator("#text")
+    good = field.input_value()
+    field.fill(good.replace("name: seed-the-shop", "name: Not A Name"))
+    tab.locator("#findings .blocking").first.wait_for()
+    tab.get_by_role("button", name="Save as the next version").click()
+    tab.get_by_role("alert").wait_for()
+    assert seen.skill("seed-the-shop").version == 1
+    tab.locator("#text").fill(good + "\n- It takes a minute.\n")
+    with tab.expect_navigation():
+        tab.get_by_role("button", name="Save as the next version").click()
+    assert seen.skill("seed-the-shop").version == 2
+    assert [c for c in seen.complaints if "422" not in c] == []
+
+
+def test_similar_skills_are_found_without_leaving_the_page(seen: Seen) -> None:
+    """The answer takes the place of the button."""
+    seen.open(f"/review/{seen.skill('seed-the-shop').skill_id}")
+    seen.tab.get_by_role("button", name="Find skills that say the same").click()
+    seen.tab.get_by_role("button", name="Merge into this one").first.wait_for()
+    assert seen.complaints == []
+
+
+def test_hostile_text_is_shown_and_does_nothing(seen: Seen) -> None:
+    """No script of it runs, nothing of it is an element, and what would hide is marked."""
+    hostile = seen.skill("hostile").skill_id
+    for path in ("/sessions/hostile", f"/review/{hostile}", f"/skills/{hostile}", "/review", "/sessions"):
+        seen.open(path)
+        assert "owned" not in seen.tab.title()
+        assert seen.tab.locator("main img, main script, main iframe").count() == 0
+        assert seen.tab.locator("a[href^='javascript']").count() == 0
+        text = seen.tab.locator("main").inner_text()
+        assert "\u202e" not in text
+        assert "\x1b" not in text
+        assert "⟨U+202E⟩" in text
+    seen.open("/sessions/hostile")
+    assert "characters left out" in seen.tab.locator("main").text_content()
+    assert seen.complaints == []
+
+
+def test_the_theme_is_kept(seen: Seen) -> None:
+    """The button changes it, and the next page has it."""
+    seen.tab.emulate_media(color_scheme="light")
+    seen.open("/")
+    before = seen.tab.evaluate("getComputedStyle(document.body).backgroundColor")
+    seen.tab.get_by_role("button", name="Switch between light and dark").click()
+    seen.open("/skills")
+    assert seen.tab.evaluate("getComputedStyle(document.body).backgroundColor") != before
