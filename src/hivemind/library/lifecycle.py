@@ -127,6 +127,15 @@ def add_version(
     return _move(workspace, skill, state=skill.state, version=version.version, because=because)
 
 
+def use_version(
+    workspace: Workspace, skill_id: str, version: int, *, actor: str, reason: str = ""
+) -> store.Skill:
+    """Make one of a skill's versions its current one, in its present state."""
+    skill = store.by_id(workspace, skill_id)
+    because = _Because(actor, reason, _seen(workspace, skill_id, actor))
+    return _move(workspace, skill, state=skill.state, version=version, because=because)
+
+
 def decide(
     workspace: Workspace,
     skill_id: str,
@@ -192,15 +201,6 @@ def cite(
     store.insert_version(workspace, version)
     because = _Because(actor, reason, {rules.EDITED: current.version})
     return _move(workspace, skill, state=skill.state, version=version.version, because=because)
-
-
-def switch(workspace: Workspace, skill_id: str, *, version: int, actor: str, reason: str) -> store.Skill:
-    """Make a version that a skill has already the current one."""
-    skill = store.by_id(workspace, skill_id)
-    numbers = _seen(workspace, skill_id, actor) | {rules.EDITED: skill.version}
-    return _move(
-        workspace, skill, state=skill.state, version=version, because=_Because(actor, reason, numbers)
-    )
 
 
 def undo(workspace: Workspace, skill_id: str, *, actor: str, reason: str = "") -> store.Skill:

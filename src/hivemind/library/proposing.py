@@ -2,51 +2,18 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from hivemind.domain.skills import Finding, SkillDocument
 from hivemind.errors import HivemindError
 from hivemind.library import lifecycle
 from hivemind.library.document import content_hash
-from hivemind.store import accounts, proposals
+from hivemind.store import proposals
 from hivemind.store import skills as store
 from hivemind.store.database import Workspace
 from hivemind.store.proposals import Proposal, ProposalState
 
 ORIGIN = "person"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Waiting:
-    """Hold a proposal that waits for a reviewer, with what it says."""
-
-    proposal_id: str
-    skill_id: str
-    name: str  #: of the skill
-    version: int
-    base_version: int
-    person: str
-    at: datetime
-    document: SkillDocument
-
-
-def waiting(workspace: Workspace, *, skill_id: str = "") -> list[Waiting]:
-    """Give the open proposals, the first made first; of one skill where it is named."""
-    people = {one.person_id: one.name for one in accounts.members(workspace, with_removed=True)}
-    return [
-        Waiting(
-            proposal_id=one.proposal_id,
-            skill_id=one.skill_id,
-            name=store.by_id(workspace, one.skill_id).name,
-            version=one.version,
-            base_version=one.base_version,
-            person=people.get(one.person_id, one.person_id),
-            at=one.at,
-            document=store.version_of(workspace, one.skill_id, version=one.version).document,
-        )
-        for one in proposals.listed(workspace, skill_id=skill_id, state=ProposalState.OPEN)
-    ]
 
 
 def propose(
@@ -106,29 +73,29 @@ def propose(
     return new
 
 
-def accept(workspace: Workspace, proposal_id: str, *, actor: str, reason: str = "") -> str:
-    """Make a proposed version the current one; give its skill."""
-    proposal = _settle(workspace, proposal_id, ProposalState.ACCEPTED)
-    reason = reason or f"proposal {proposal_id} accepted"
-    lifecycle.switch(workspace, proposal.skill_id, version=proposal.version, actor=actor, reason=reason)
-    return proposal.skill_id
+def accept(workspace: Workspace, proposal: Proposal, *, actor: str, reason: str = "") -> store.Skill:
+    """Make a proposed version the current one."""
+    _require_open(proposal)
+    proposals.decide(workspace, proposal.proposal_id, ProposalState.ACCEPTED)
+    return lifecycle.use_version(
+        workspace,
+        proposal.skill_id,
+        proposal.version,
+        actor=actor,
+        reason=reason or f"proposal {proposal.proposal_id}",
+    )
 
 
-def decline(workspace: Workspace, proposal_id: str, *, actor: str, reason: str = "") -> str:
-    """Turn a proposal down; its version stays in the history. Give its skill."""
-    proposal = _settle(workspace, proposal_id, ProposalState.DECLINED)
-    reason = reason or f"proposal {proposal_id} declined"
-    lifecycle.keep(workspace, proposal.skill_id, actor=actor, reason=reason)
-    return proposal.skill_id
+def decline(workspace: Workspace, proposal: Proposal) -> None:
+    """Leave a skill as it is; the proposed version is kept."""
+    _require_open(proposal)
+    proposals.decide(workspace, proposal.proposal_id, ProposalState.DECLINED)
 
 
-def _settle(workspace: Workspace, proposal_id: str, state: ProposalState) -> Proposal:
-    proposal = proposals.by_id(workspace, proposal_id)
+def _require_open(proposal: Proposal) -> None:
     if proposal.state is not ProposalState.OPEN:
         raise HivemindError(
-            "proposal-settled",
-            f"proposal {proposal_id} is {proposal.state.value} already",
-            hint="the skill's page shows what became of it",
+            "proposal-decided",
+            f"proposal {proposal.proposal_id} is {proposal.state.value} already",
+            hint="`undo` takes the latest decision about the skill back",
         )
-    proposals.decide(workspace, proposal_id, state)
-    return proposal

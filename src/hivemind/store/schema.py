@@ -77,6 +77,7 @@ sessions = Table(
     Column("person_id", String(32), nullable=False, default="", comment="who sent it here"),
     Index("sessions_by_person", "workspace_id", "person_id"),
     Index("sessions_by_project", "workspace_id", "project_id", "ended_at"),
+    Index("sessions_by_time", "workspace_id", "ended_at", "session_id"),
     comment="one row a conversation of one agent",
 )
 

@@ -1,4 +1,4 @@
-"""The pages in Chromium: nothing breaks their policy, nobody is shut out, hostile text does nothing."""
+"""The pages in Chromium: their policy refuses nothing, nobody is shut out, hostile text does nothing."""
 
 from __future__ import annotations
 

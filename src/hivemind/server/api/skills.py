@@ -390,10 +390,9 @@ def answer_proposal(
                 raise conflict(
                     f"version {proposal.base_version} was edited, and the skill is at {skill.version} by now"
                 )
-            proposing.accept(workspace, proposal_id, actor=asked.viewer.actor, reason=body.reason)
+            skill = proposing.accept(workspace, proposal, actor=asked.viewer.actor, reason=body.reason)
         else:
-            proposing.decline(workspace, proposal_id, actor=asked.viewer.actor, reason=body.reason)
-        skill = store.by_id(workspace, skill_id)
+            proposing.decline(workspace, proposal)
         after = proposals.by_id(workspace, proposal_id)
         note(
             workspace,

@@ -7,6 +7,7 @@ from hivemind.domain.accounts import Role
 from hivemind.library import proposing
 from hivemind.server.pages import figures
 from hivemind.server.pages.asking import PageRoute, Sent
+from hivemind.store import proposals
 
 router = APIRouter(route_class=PageRoute)
 
@@ -16,9 +17,10 @@ def accept(page: Sent, proposal_id: str) -> Response:
     """Make a proposed version the current one."""
     page.require(Role.REVIEWER)
     with page.write("proposal.accept", proposal_id) as workspace:
-        skill_id = proposing.accept(workspace, proposal_id, actor=page.viewer.actor)
+        proposal = proposals.by_id(workspace, proposal_id)
+        proposing.accept(workspace, proposal, actor=page.viewer.actor)
     figures.decided(page)
-    return page.back_to(f"/review/{skill_id}")
+    return page.back_to(f"/review/{proposal.skill_id}")
 
 
 @router.post("/proposals/{proposal_id}/decline")
@@ -26,6 +28,7 @@ def decline(page: Sent, proposal_id: str) -> Response:
     """Turn a proposed version down; it is kept."""
     page.require(Role.REVIEWER)
     with page.write("proposal.decline", proposal_id) as workspace:
-        skill_id = proposing.decline(workspace, proposal_id, actor=page.viewer.actor)
+        proposal = proposals.by_id(workspace, proposal_id)
+        proposing.decline(workspace, proposal)
     figures.decided(page)
-    return page.back_to(f"/review/{skill_id}")
+    return page.back_to(f"/review/{proposal.skill_id}")

@@ -17,6 +17,7 @@ def upgrade() -> None:
     op.add_column("sessions", sa.Column("person_id", String(32), nullable=False, server_default=""))
     op.add_column("skills", sa.Column("scope", String(8), nullable=False, server_default="me"))
     op.create_index("sessions_by_person", "sessions", ["workspace_id", "person_id"], unique=False)
+    op.create_index("sessions_by_time", "sessions", ["workspace_id", "ended_at", "session_id"], unique=False)
     _for_accounts()
     _for_syncing()
 
