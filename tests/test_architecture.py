@@ -20,6 +20,7 @@ ALLOWED = {
     "cli": {
         "server",
         "worker",
+        "sync",
         "distill",
         "finetune",
         "library",
@@ -34,8 +35,10 @@ ALLOWED = {
         "config",
     }
     | {"domain", "errors"},
-    "server": {"retrieval", "library", "evaluation", "capture", "store", "config", "domain", "errors"},
+    "server": {"sync", "retrieval", "library", "evaluation", "capture", "store", "config", "domain"}
+    | {"errors"},
     "worker": {
+        "sync",
         "distill",
         "finetune",
         "llm",
@@ -51,6 +54,7 @@ ALLOWED = {
     "finetune": {"distill", "library", "capture", "agents", "store", "domain", "errors"},
     "distill": {"library", "llm", "capture", "agents", "store", "domain", "errors"},
     "report": {"evaluation", "retrieval", "store", "domain", "errors"},
+    "sync": {"library", "capture", "store", "config", "domain", "errors"},
     "evaluation": {"library", "capture", "agents", "store", "domain", "errors"},
     "llm": {"capture", "store", "config", "domain", "errors"},
     "library": {"capture", "agents", "store", "domain", "errors"},

@@ -45,6 +45,11 @@ SETTINGS = (
         help="repositories (or glob patterns, as github.com/acme/*) whose sessions are never stored",
     ),
     Setting(
+        key="capture.team",
+        default=[],
+        help="repositories (as github.com/acme/*) or folders whose sessions go to the team; others stay here",
+    ),
+    Setting(
         key="publish.policy",
         default="auto",
         choices=("auto", "review"),
@@ -140,6 +145,7 @@ class Settings:
     capture_enabled: bool = True
     capture_exclude: tuple[str, ...] = ()
     capture_exclude_remotes: tuple[str, ...] = ()
+    capture_team: tuple[str, ...] = ()
     publish_policy: str = "auto"
     share_policy: str = "review"
     publish_max_per_project: int = 12
@@ -171,22 +177,36 @@ class Settings:
 
     def excludes(self, folder: str) -> bool:
         """Say whether sessions in a folder are kept out of the store."""
-        for pattern in self.capture_exclude:
-            written = os.path.expanduser(pattern).rstrip("/")  # noqa: PTH111 - a pattern is no path
-            # Agents name real folders, a person perhaps a link to one.
-            for wanted in {written, os.path.realpath(written)}:
-                below = (folder + "/").startswith(wanted + "/")
-                if below or fnmatch.fnmatchcase(folder + "/", wanted + "/*"):
-                    return True
-        return False
+        return any(_is_below(folder, pattern) for pattern in self.capture_exclude)
 
     def excludes_remote(self, remote: str) -> bool:
         """Say whether sessions of a repository are kept out of the store; `remote` is host/owner/name."""
-        for pattern in self.capture_exclude_remotes:
-            wanted = pattern.lower().rpartition("://")[2].strip("/").removesuffix(".git")
-            if remote and fnmatch.fnmatchcase(remote.lower() + "/", wanted + "/*"):
-                return True
-        return False
+        return any(_is_remote(remote, pattern) for pattern in self.capture_exclude_remotes)
+
+    def shares(self, folder: str, remote: str) -> bool:
+        """Say whether sessions of a repository, in a folder, go to the team; nothing does without a word."""
+        return any(
+            _is_below(folder, pattern) if pattern.startswith(_FOLDER) else _is_remote(remote, pattern)
+            for pattern in self.capture_team
+        )
+
+
+#: How a pattern begins that means folders.
+_FOLDER = ("/", "~", ".")
+
+
+def _is_below(folder: str, pattern: str) -> bool:
+    written = os.path.expanduser(pattern).rstrip("/")  # noqa: PTH111 - a pattern is no path
+    # Agents name real folders, a person perhaps a link to one.
+    return any(
+        (folder + "/").startswith(wanted + "/") or fnmatch.fnmatchcase(folder + "/", wanted + "/*")
+        for wanted in {written, os.path.realpath(written)}
+    )
+
+
+def _is_remote(remote: str, pattern: str) -> bool:
+    wanted = pattern.lower().rpartition("://")[2].strip("/").removesuffix(".git")
+    return bool(remote) and fnmatch.fnmatchcase(remote.lower() + "/", wanted + "/*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -202,7 +202,7 @@ def test_every_channel_decides_alike(numbers: list[int], tmp_path_factory: pytes
         database.close()
     database = open_database(folder / "hivemind.db")
     answers = Answers(database, settings=config.Settings, wake=lambda: None)
-    mcp = Library(database_path=database.path, workspace_id="default", cwd=root)
+    mcp = Library.of_machine(database_path=database.path, workspace_id="default", cwd=root)
     try:
         for number in numbers:
             session = f"session-{number}"
@@ -214,7 +214,7 @@ def test_every_channel_decides_alike(numbers: list[int], tmp_path_factory: pytes
             context = answers.answer({**request, "agent": "claude", "workspace": "default"})["context"]
             with database.read() as workspace:
                 caller = Caller(agent="claude", session_id=session)
-                arms = mcp._arms(workspace, caller, [CHECKS])
+                arms = mcp.place.arms(workspace, caller, [CHECKS])
             withheld = answers._withheld("default", session, "claude", [CHECKS])
             assert [
                 "make test" not in found.text,
@@ -849,7 +849,7 @@ def assigned_in(checkout: Checkout, session: str) -> withholding.Assignment:
 
 def test_over_mcp_it_is_not_found_and_not_loaded(shop: Database, tmp_path: Path) -> None:
     """Search leaves it out, loading says why in place of the text, and that is on record."""
-    library = Library(database_path=shop.path, workspace_id="default", cwd=tmp_path / "shop")
+    library = Library.of_machine(database_path=shop.path, workspace_id="default", cwd=tmp_path / "shop")
     with shop.write() as workspace:
         workspace.execute(schema.skills.update().values(project_id=""))
     given, withheld = (session_drawn(CHECKS, withheld=side) for side in (False, True))

@@ -135,7 +135,7 @@ def test_a_client_is_told_what_is_wrong(shop: Path) -> None:
 def test_a_database_that_appears_later_is_served(tmp_path: Path) -> None:
     """Without a database, or with an empty one, the tools say so; what is stored later is found."""
     path = tmp_path / "hivemind.db"
-    library = server.Library(database_path=path, workspace_id="default", cwd=tmp_path)
+    library = server.Library.of_machine(database_path=path, workspace_id="default", cwd=tmp_path)
     _, missing = _call(path, tmp_path, ("skills_search", {"query": "tests"}))
     assert missing.is_error
     assert "nothing has been stored yet" in _text(missing)

@@ -173,11 +173,11 @@ def test_an_agent_reports_over_mcp(shop: Shop) -> None:
     """The tool reports on the newest session of the folder, its latest request."""
     session = shop.store(*_story(shop))
     (path,) = (shop.folder / "hivemind").glob("*.db")
-    library = Library(database_path=path, workspace_id="default", cwd=shop.root)
+    library = Library.of_machine(database_path=path, workspace_id="default", cwd=shop.root)
     assert session in library.outcome_report("success", note="the person said so")
     (episode,) = shop.episodes(session)
     assert (episode["score_label"], episode["evaluation_name"]) == ("success", "agent:claude")
-    elsewhere = Library(database_path=path, workspace_id="default", cwd=shop.folder)
+    elsewhere = Library.of_machine(database_path=path, workspace_id="default", cwd=shop.folder)
     with pytest.raises(HivemindError):
         elsewhere.outcome_report("success")
     assert json.dumps(episode)
@@ -189,7 +189,7 @@ def test_a_secret_in_a_note_is_not_stored(shop: Shop) -> None:
     (path,) = (shop.folder / "hivemind").glob("*.db")
     note = "works with token ghp_" + "16C7e42F292c6912E7710c838347Ae178B4a"
     assert shop.run("outcome", "success", "--session", session, "--note", note).code == 0
-    Library(database_path=path, workspace_id="default", cwd=shop.root).outcome_report("success", note=note)
+    Library.of_machine(database_path=path, workspace_id="default", cwd=shop.root).outcome_report("success", note=note)
     database = open_database(path)
     with database.read() as workspace:
         notes = [row.note for row in workspace.execute(schema.outcomes.select())]
@@ -202,7 +202,7 @@ def test_an_agents_word_does_not_overrule_a_persons(shop: Shop) -> None:
     """What an agent says of its own work counts only where nobody else has reported."""
     session = shop.store(*_story(shop))
     (path,) = (shop.folder / "hivemind").glob("*.db")
-    library = Library(database_path=path, workspace_id="default", cwd=shop.root)
+    library = Library.of_machine(database_path=path, workspace_id="default", cwd=shop.root)
     assert shop.run("outcome", "failure", "--session", session).code == 0
     library.outcome_report("success", note="it works")
     (episode,) = shop.episodes(session)

@@ -145,6 +145,22 @@ def _database(app: App) -> Iterator[Check]:
     )
 
 
+def _team(app: App) -> Iterator[Check]:
+    from hivemind.cli.sync import state
+
+    known = state(app)
+    if known["problem"]:
+        yield Check(name="team", ok=False, detail=known["problem"], hint=known["hint"])
+    elif known["url"]:
+        error = known["last_error"]
+        yield Check(
+            name="team",
+            ok=not error,
+            detail=error or f"{known['workspace']} on {known['url']}, {known['waiting']} sessions waiting",
+            hint="run `hivemind sync` to try again now",
+        )
+
+
 def _hook_and_worker(app: App) -> Iterator[Check]:
     from hivemind.capture import heartbeat
 
@@ -249,6 +265,7 @@ _STEPS: tuple[Callable[[App], Iterator[Check]], ...] = (
     _wiring,
     _settings,
     _database,
+    _team,
     _hook_and_worker,
     _heard,
     _problems,

@@ -34,6 +34,10 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "sql": ("sql", "sql", "Query the database with plain SQL, read-only."),
     "config": ("settings", "config", "Show and change settings."),
     "worker": ("service", "worker", "Run the background worker in the foreground."),
+    "login": ("login", "login", "Join a team's server with this machine."),
+    "logout": ("login", "logout", "Leave the team's server; what is stored here stays."),
+    "sync": ("sync", "sync", "Send what goes to the team, and take its skills; or show what would go."),
+    "project": ("projects", "project", "Show what is captured of each project, and what the team gets."),
     "serve": ("serve", "serve", "Serve a team: sessions come in, skills go out."),
     "server": ("server", "server", "Let people into a team's server, or keep them out."),
     "mcp": ("service", "mcp", "Serve skills and sessions over MCP on stdio."),
@@ -76,5 +80,6 @@ def hivemind() -> None:
     """Make agents improve without fine-tuning.
 
     Hivemind reads what your coding agents did, learns what worked, and gives the next session the few skills
-    it needs. Nothing leaves this machine. Start with `hivemind scan`, then `hivemind install`.
+    it needs. Nothing leaves this machine unless you say so. Start with `hivemind scan`, then
+    `hivemind install`.
     """

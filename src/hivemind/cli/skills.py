@@ -271,6 +271,8 @@ def _decision(verb: str, to_state: SkillState, help_text: str) -> None:
             if len(held) < len(decided):
                 app.publish(database)
         for skill in decided:
+            if skill.scope != "me" and skill.skill_id not in held:
+                app.note(f"{skill.name} is your {skill.scope}'s: this holds on this machine alone")
             if skill.skill_id in held:
                 app.note(f"{skill.name} is active already: nothing was changed")
             elif not as_json:
@@ -300,6 +302,18 @@ def undo(app: App, *, name: str, as_json: bool) -> None:
             set_shares(workspace, settings)
         app.publish(database)
     _said(app, new, as_json=as_json)
+
+
+@skills.command()
+@click.argument("name")
+@json_option
+@pass_app
+def share(app: App, *, name: str, as_json: bool) -> None:
+    """Propose a skill to your team."""
+    from hivemind.cli.skills_share import share_skill
+
+    with app.database() as database:
+        share_skill(app, database, name, as_json=as_json)
 
 
 skills.add_command(check)

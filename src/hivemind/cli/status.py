@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hivemind.cli.app import App, emit, json_option, pass_app
+from hivemind.cli.sync import lines
+from hivemind.cli.sync import state as team_state
 from hivemind.cli.text import ago, bytes_text, count
 
 if TYPE_CHECKING:
@@ -48,6 +50,8 @@ def status(app: App, *, as_json: bool) -> None:
     app.say(f"skills: {by_state or 'none yet'}; shown to agents {count(state['offers'], 'time')}{withheld}")
     app.say(f"search: {state['search']}")
     for line in measuring_lines(state):
+        app.say(line)
+    for line in lines(state["team"]):
         app.say(line)
     if state["spool_bytes"] and not worker:  # a running worker keeps what it has read for a minute
         app.say(f"spool: {bytes_text(state['spool_bytes'])} waiting for the worker")
@@ -205,5 +209,6 @@ def gather(app: App) -> dict[str, Any]:
             "active_percent": app.settings.holdout_active_percent,
         },
         "new_models": list(seen.new_models),
+        "team": team_state(app),
         "problems": seen.problems,
     }

@@ -162,7 +162,9 @@ def _retire_left(workspace: Workspace, project_id: str) -> list[Change]:
     return [
         _put_away(workspace, held, reason="its sessions belong to another project now")
         for held in _open(workspace, project_id)
-        if held.state is SkillState.TRIAL and _is_machines(History.read(workspace, held))
+        if held.scope == lifecycle.OWN_SCOPE
+        and held.state is SkillState.TRIAL
+        and _is_machines(History.read(workspace, held))
     ]
 
 
@@ -172,6 +174,7 @@ def _retire_vanished(workspace: Workspace, project_id: str, *, topics: Collectio
         _put_away(workspace, held, reason="no lesson supports it any more")
         for held in _open(workspace, project_id)
         if held.topic and held.topic not in topics and held.state in (SkillState.CANDIDATE, SkillState.TRIAL)
+        if held.scope == lifecycle.OWN_SCOPE
         for history in [History.read(workspace, held)]
         if _is_machines(history) and not history.was_brought_back(ACTOR)
     ]
@@ -206,6 +209,8 @@ def _apply(workspace: Workspace, draft: compose.Draft, run: _Run) -> Change:
     held = _held(workspace, draft.project_id, draft.topic)
     if held is None:
         return _create(workspace, draft, run)
+    if held.scope != lifecycle.OWN_SCOPE:
+        return _change(held, "kept", reason=f"your {held.scope} decides about it")
     history = History.read(workspace, held)
     if held.state not in skills.OPEN_STATES:
         if not history.put_away_by(ACTOR):

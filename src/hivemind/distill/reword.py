@@ -53,7 +53,7 @@ def pending(workspace: Workspace) -> list[Pending]:
     known: dict[str, dict[str, Lesson]] = {}
     for skill in sorted(skills.listed(workspace, states=STATES), key=lambda s: (s.project_id, s.name)):
         version = skills.version_of(workspace, skill.skill_id, version=skill.version)
-        if version.origin != pipeline.ORIGIN or not skill.project_id:
+        if version.origin != pipeline.ORIGIN or not skill.project_id or skill.scope != lifecycle.OWN_SCOPE:
             continue
         if model_calls.asked(workspace, subject=skill.skill_id, evidence_hash=version.content_hash):
             continue

@@ -74,7 +74,7 @@ def unsettled(workspace: Workspace) -> frozenset[str]:
     once = frozenset[str]().union(*stated.values()) - told
     found = set()
     for skill in skills.listed(workspace):
-        if not skill.project_id or skill.topic == "":
+        if not skill.project_id or skill.topic == "" or skill.scope != lifecycle.OWN_SCOPE:
             continue
         if skill.state in LIVE_STATES:
             versions = skills.versions(workspace, skill.skill_id)
@@ -100,7 +100,7 @@ def make_way(
     """
     changes = []
     for skill in skills.listed(workspace, project_id=project_id):
-        if skill.project_id != project_id:
+        if skill.project_id != project_id or skill.scope != lifecycle.OWN_SCOPE:
             continue
         if skill.state in LIVE_STATES and skill.topic not in topics:
             current = skills.version_of(workspace, skill.skill_id, version=skill.version)
@@ -142,7 +142,7 @@ def _wide(workspace: Workspace) -> list[_Wide]:
     found = []
     for skill_id in sorted(skills.begun_by(workspace, ACTOR)):
         skill = skills.by_id(workspace, skill_id)
-        if skill.project_id == EVERY_PROJECT:
+        if skill.project_id == EVERY_PROJECT and skill.scope == lifecycle.OWN_SCOPE:
             ledger = tuple(skills.decisions(workspace, skill_id))
             version = skills.version_of(workspace, skill_id, version=skill.version)
             found.append(_Wide(skill=skill, version=version, ledger=ledger))

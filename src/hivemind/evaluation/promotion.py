@@ -45,9 +45,11 @@ def apply(
     changes = [
         change
         for skill in store.listed(workspace, states=(SkillState.CANDIDATE, SkillState.REJECTED))
-        if (change := _looked_at_again(workspace, skill, policies)) is not None
+        if skill.scope == lifecycle.OWN_SCOPE
+        and (change := _looked_at_again(workspace, skill, policies)) is not None
     ]
-    live = store.listed(workspace, states=LIVE_STATES)
+    # What harms of a server's skills is the server's to judge, by the numbers of everybody.
+    live = [s for s in store.listed(workspace, states=LIVE_STATES) if s.scope == lifecycle.OWN_SCOPE]
     measured = uplift.by_skill(workspace) if measured is None else measured
     for skill in live:
         change = _judged(workspace, skill, measured.get(skill.skill_id), policies=policies, now=now)

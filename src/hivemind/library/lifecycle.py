@@ -13,12 +13,14 @@ from hivemind.library.document import content_hash
 from hivemind.library.gates import GateContext, OtherSkill, blocking
 from hivemind.library.gates.base import shown
 from hivemind.library.gates.spec import MAX_NAME
-from hivemind.store import evidence, flags
+from hivemind.store import evidence, flags, remotes
 from hivemind.store import skills as store
 from hivemind.store.database import Workspace
 from hivemind.store.flags import FlagKind
 
 AUTO_ACTOR = "policy:auto"
+#: How the names begin of servers that decide, and the scope of what is decided here.
+BY_SERVER, OWN_SCOPE = "server:", "me"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,8 @@ def add_version(
     """
     require_passed(document, findings)
     skill = store.by_id(workspace, skill_id)
+    if _is_anothers(skill, actor):
+        return skill
     held = store.versions(workspace, skill_id)
     current = next(v for v in held if v.version == skill.version)
     if content_hash(document) == current.content_hash:
@@ -143,9 +147,13 @@ def decide(
 ) -> store.Skill:
     """Move a skill to a state that the life cycle allows from its present one.
 
-    A person may do so on less evidence than the rule asks for; the ledger then says that it was.
+    A person may do so on less evidence than the rule asks for; the ledger then says that it was. What a
+    server decides on no policy moves; a person may put it away on this machine, and take it up again.
     """
     skill = store.by_id(workspace, skill_id)
+    if _is_anothers(skill, actor):
+        return skill
+    _require_own(workspace, skill, to_state)
     allowed = TRANSITIONS[skill.state]
     if to_state not in allowed:
         raise HivemindError(
@@ -168,6 +176,8 @@ def keep(
 ) -> store.Skill:
     """Note that a skill was looked at and stays as it is."""
     skill = store.by_id(workspace, skill_id)
+    if _is_anothers(skill, actor):
+        return skill
     because = _Because(actor, reason, _seen(workspace, skill_id, actor) | dict(numbers or {}))
     return _move(workspace, skill, state=skill.state, version=skill.version, because=because)
 
@@ -196,9 +206,12 @@ def cite(
 def undo(workspace: Workspace, skill_id: str, *, actor: str, reason: str = "") -> store.Skill:
     """Take back the latest decision that stands, restoring state and version; again, the one before it."""
     skill = store.by_id(workspace, skill_id)
+    if _is_anothers(skill, actor):
+        return skill
     for last in reversed(rules.standing(store.decisions(workspace, skill_id))):
         if last.from_state is None or last.from_version is None:
             break
+        _require_own(workspace, skill, last.from_state)
         reason = reason or f"undo of decision {last.number}: {last.reason}".rstrip(": ")
         because = _Because(actor, reason, _seen(workspace, skill_id, actor))
         for kind, message in rules.seen_flags(last).items():
@@ -216,6 +229,55 @@ def undo(workspace: Workspace, skill_id: str, *, actor: str, reason: str = "") -
         f"no decision about {skill.name} is left to take back",
         hint=f"`hivemind skills reject {skill.name}` keeps it from being used",
     )
+
+
+def _is_anothers(skill: store.Skill, actor: str) -> bool:
+    """Say whether a policy of this machine would move what a server decides on."""
+    return skill.scope != OWN_SCOPE and not actor.startswith((rules.BY_PERSON, BY_SERVER))
+
+
+def _require_own(workspace: Workspace, skill: store.Skill, to_state: SkillState) -> None:
+    """Raise where somebody would load what its server put away."""
+    said = remotes.received_one(workspace, skill.skill_id) if skill.scope != OWN_SCOPE else None
+    if said is not None and to_state in LIVE_STATES and said.state not in LIVE_STATES:
+        raise HivemindError(
+            "skill-of-team",
+            f"{skill.name} is a skill of your {skill.scope}, where it is {said.state}",
+            hint=f"a reviewer decides there; `hivemind skills share {skill.name}` proposes what is here",
+        )
+
+
+def follow(
+    workspace: Workspace,
+    skill_id: str,
+    *,
+    state: SkillState,
+    version: int,
+    actor: str,
+    reason: str,
+) -> store.Skill:
+    """Do as a server decided about a skill, whatever its state here; nothing where it is so already."""
+    skill = store.by_id(workspace, skill_id)
+    if (skill.state, skill.version) == (state, version):
+        return skill
+    return _move(workspace, skill, state=state, version=version, because=_Because(actor, reason))
+
+
+def free_name(workspace: Workspace, wanted: str, *, project_id: str, skill_id: str) -> str:
+    """Give a name as wanted, with a number where another skill beside this one has it."""
+    return _free_name(workspace, wanted, project_id=project_id, but=skill_id)
+
+
+def adopt(
+    workspace: Workspace, skill: store.Skill, *, version: store.Version, actor: str, reason: str
+) -> store.Skill:
+    """Store a skill that another machine made, under the id that it has there."""
+    store.insert_skill(workspace, skill, version=version)
+    because = _Because(actor, reason)
+    _record(
+        workspace, skill.skill_id, before=None, state=skill.state, version=version.version, because=because
+    )
+    return store.by_id(workspace, skill.skill_id)
 
 
 def admit(
@@ -304,8 +366,9 @@ def require_passed(document: SkillDocument, findings: Sequence[Finding]) -> None
         )
 
 
-def _free_name(workspace: Workspace, wanted: str, *, project_id: str) -> str:
-    taken = set(_neighbours_names(workspace, project_id).values())
+def _free_name(workspace: Workspace, wanted: str, *, project_id: str, but: str = "") -> str:
+    names = _neighbours_names(workspace, project_id)
+    taken = {name for skill_id, name in names.items() if skill_id != but}
     name, number = wanted, 1
     while name in taken:
         number += 1

@@ -6,32 +6,14 @@ from datetime import UTC, datetime
 
 from hivemind.domain.skills import Finding, SkillDocument
 from hivemind.errors import HivemindError
-from hivemind.library import gates, lifecycle
+from hivemind.library import lifecycle
 from hivemind.library.document import content_hash
 from hivemind.store import proposals
 from hivemind.store import skills as store
-from hivemind.store.database import Database, Workspace
+from hivemind.store.database import Workspace
 from hivemind.store.proposals import Proposal, ProposalState
 
 ORIGIN = "person"
-
-
-def judge(
-    database: Database, space: str, skill_id: str, document: SkillDocument, *, unknown_keys: tuple[str, ...]
-) -> tuple[Finding, ...]:
-    """Run the gates over a person's version of a skill, outside of any transaction that others wait for."""
-    with database.read(space) as workspace:
-        skill = store.by_id(workspace, skill_id)
-        current = store.version_of(workspace, skill_id, version=skill.version)
-        context = lifecycle.context_for(
-            workspace,
-            project_id=skill.project_id,
-            lesson_ids=current.lesson_ids,
-            skill_id=skill_id,
-            person_authored=True,
-            unknown_keys=unknown_keys,
-        )
-    return gates.check(document, context)
 
 
 def propose(

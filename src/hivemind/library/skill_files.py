@@ -136,15 +136,17 @@ def tidy(folder: Path, *, ignored: bool) -> None:
 
 
 @contextlib.contextmanager
-def only_one(lock: Path, *, wait_s: float) -> Iterator[None]:
+def only_one(
+    lock: Path, *, wait_s: float, slug: str = "publish-busy", doing: str = "publishing skills"
+) -> Iterator[None]:
     """Wait until no other process or thread publishes; the system ends the wait when the other one dies."""
     with lock.open("ab") as file:
         deadline = time.monotonic() + wait_s
         while not _locked(file.fileno()):
             if time.monotonic() > deadline:
                 raise HivemindError(
-                    "publish-busy",
-                    f"another process has been publishing skills for {wait_s:g} s",
+                    slug,
+                    f"another process has been {doing} for {wait_s:g} s",
                     hint="see `hivemind status`, and end the worker if it hangs",
                 )
             time.sleep(0.02)

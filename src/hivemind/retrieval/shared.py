@@ -21,7 +21,7 @@ from hivemind.retrieval.rank import (
     shared_threshold,
     word_weights,
 )
-from hivemind.store import search
+from hivemind.store import past, search
 from hivemind.store import skills as store
 from hivemind.store.database import Workspace
 
@@ -76,6 +76,17 @@ def ranked(
         )
     candidates.sort(key=lambda one: (-one.score, one.name, one.skill_id))
     return [one for one in candidates if one.score > 0][:limit]
+
+
+def project_named(workspace: Workspace, named: str) -> str | None:
+    """Give the id of a project by its id, name or remote; None for any, "" for one that is not known here."""
+    wanted = named.strip().casefold().rstrip("/")
+    if not wanted:
+        return None
+    for one in past.projects(workspace):
+        if wanted in (one.project_id, one.name.casefold(), one.remote.casefold()):
+            return str(one.project_id)
+    return ""
 
 
 def _thresholds(live: Iterable[store.Skill]) -> dict[str, float]:

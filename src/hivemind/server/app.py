@@ -1,9 +1,12 @@
 """The server's one application: health, API, MCP and pages over one site."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from fastapi import FastAPI
 
 import hivemind
-from hivemind.server import guards, metrics, pages, problems
+from hivemind.server import guards, mcp_http, metrics, pages, problems
 from hivemind.server.api import routers
 from hivemind.server.site import Site
 
@@ -12,7 +15,15 @@ TITLE = "Hivemind"
 
 def create_app(site: Site) -> FastAPI:
     """Build the application of a site."""
+    tools = mcp_http.Endpoint(site)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        async with tools.running():
+            yield
+
     app = FastAPI(
+        lifespan=lifespan,
         title=TITLE,
         version=hivemind.__version__,
         openapi_url="/openapi.json",
@@ -25,5 +36,6 @@ def create_app(site: Site) -> FastAPI:
     metrics.install(app, site)
     for router in routers():
         app.include_router(router)
+    mcp_http.install(app, tools)
     pages.install(app)
     return app

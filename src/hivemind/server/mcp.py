@@ -1,4 +1,4 @@
-"""Serve skills and sessions to agents over MCP on stdio.
+"""Serve skills and sessions to agents over MCP, on stdio or as a part of a team's server.
 
 It writes nothing but the outcomes that agents report, and that a skill which one asked for was withheld.
 
@@ -8,12 +8,13 @@ The database is opened for each call, so one that appears or is replaced while t
 import difflib
 import math
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, Self, cast
 
 import sqlalchemy as sa
 from mcp.server import MCPServer
@@ -23,24 +24,19 @@ from pydantic import BaseModel, Field
 
 import hivemind
 from hivemind.capture import boundary
-from hivemind.capture.git import project_of
 from hivemind.domain.exposures import Arm, Channel, Offer
 from hivemind.domain.outcomes import Outcome, Report, of_reward
 from hivemind.domain.skills import LIVE_STATES
 from hivemind.errors import HivemindError
 from hivemind.library import document
-from hivemind.retrieval import past, withholding
-from hivemind.retrieval.candidates import candidates
-from hivemind.retrieval.rank import Candidate, rank
+from hivemind.retrieval import past
 from hivemind.retrieval.render import harmless
-from hivemind.server import worker_socket
 from hivemind.server.caller import Caller, Surroundings
+from hivemind.server.tool_places import OnMachine, Place
 from hivemind.store import episodes, offers, sessions
 from hivemind.store import skills as stored
-from hivemind.store.database import Workspace, open_database, open_read_only
+from hivemind.store.database import Workspace
 
-#: Names the project of the folder that the server was started in.
-HERE = "."
 MAX_CLOSE_NAMES = 5
 INSTRUCTIONS = (
     "Notes learnt from this project's earlier sessions. Before a task that may have been done here before, "
@@ -55,6 +51,7 @@ WITHHELD = (
     "left for you to do; the person at this machine sees and changes it with `hivemind holdout`."
 )
 NOBODY = Caller()
+NOT_SEARCHED = "Past work is not searched on this server's database yet; skills are."
 Query = Annotated[str, Field(min_length=1, max_length=4000, description="what to look for, in plain words")]
 Limit = Annotated[int, Field(ge=1, le=50, description="results at most")]
 Text = Annotated[str, Field(max_length=1000)]
@@ -130,19 +127,25 @@ class WorkAnswer(BaseModel):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Library:
-    """Answer the tools from one workspace, for the project of one folder."""
+    """Answer the tools from one workspace."""
 
-    database_path: Path
-    workspace_id: str
-    cwd: Path
+    place: Place
     reader: past.Reader | None = None  #: of the vectors of past work
+
+    @classmethod
+    def of_machine(
+        cls, *, database_path: Path, workspace_id: str, cwd: Path, reader: past.Reader | None = None
+    ) -> Self:
+        """Answer from the file of this machine, for the project of a folder."""
+        place = OnMachine(database_path=database_path, workspace_id=workspace_id, cwd=cwd)
+        return cls(place=place, reader=reader)
 
     def skills_search(self, query: Query, limit: Limit = 5, *, caller: Caller = NOBODY) -> SkillsFound:
         """Search the skills that this project's earlier sessions taught, the best first."""
-        with self._workspace() as workspace:
-            found = self._ranked(workspace, query, limit=limit)
+        with self.place.reading() as workspace:
+            found = self.place.ranked(workspace, query, limit=limit)
             live = bool(found) or bool(self._live(workspace))
-            arms = self._arms(workspace, caller, [one.skill_id for one in found])
+            arms = self.place.arms(workspace, caller, [one.skill_id for one in found])
             found = [one for one in found if arms[one.skill_id][0] == Arm.GIVEN]
         return SkillsFound(
             skills=[
@@ -161,32 +164,9 @@ class Library:
             else self._nothing("skill"),
         )
 
-    def _ranked(self, workspace: Workspace, query: str, *, limit: int) -> list[Candidate]:
-        """Rank the skills by the worker's index; where no worker answers, by the database alone."""
-        project_id = self._project_id()
-        answer = worker_socket.ask(
-            self.database_path.parent,
-            {
-                "op": "rank",
-                "workspace": self.workspace_id,
-                "project": project_id,
-                "prompt": query,
-                "limit": limit,
-            },
-        )
-        if found := _found(answer):
-            return candidates(_driver(workspace), self.workspace_id, found)[:limit]
-        return rank(
-            _driver(workspace),
-            workspace_id=self.workspace_id,
-            project_id=project_id,
-            prompt=query,
-            limit=limit,
-        )
-
     def skills_load(self, name: Name, *, caller: Caller = NOBODY) -> str:
         """Load the whole text of a skill."""
-        with self._workspace() as workspace:
+        with self.place.reading() as workspace:
             live = self._live(workspace)
             if not live:
                 return self._nothing("skill")
@@ -196,22 +176,11 @@ class Library:
                 raise _unknown_skill(name, [one.name for one in live])
             skill = named[0]
             version = stored.version_of(workspace, skill.skill_id, version=skill.version)
-            arm, share = self._arms(workspace, caller, [skill.skill_id])[skill.skill_id]
+            arm, share = self.place.arms(workspace, caller, [skill.skill_id])[skill.skill_id]
         if arm == Arm.GIVEN:
             return harmless(document.render(version.document))
         self._withheld(skill, share=share, caller=caller)
         return WITHHELD.format(name=skill.name, percent=f"{share * 100:.3g}")
-
-    def _arms(
-        self, workspace: Workspace, caller: Caller, skill_ids: list[str]
-    ) -> dict[str, withholding.Assignment]:
-        return withholding.assign(
-            _driver(workspace),
-            workspace_id=self.workspace_id,
-            session_id=caller.session_id,
-            agent=caller.agent,
-            skill_ids=skill_ids,
-        )
 
     def _withheld(self, skill: stored.Skill, *, share: float, caller: Caller) -> None:
         """Record that a session asked for a skill and did not get it; a busy database loses that alone."""
@@ -225,13 +194,11 @@ class Library:
             agent=caller.agent,
             at=datetime.now(UTC),
         )
-        with suppress(HivemindError, sa.exc.DatabaseError, sqlite3.Error):
-            database = open_database(self.database_path)
-            try:
-                with database.write(self.workspace_id) as workspace:
-                    offers.record(workspace, [offer])
-            finally:
-                database.close()
+        with (
+            suppress(HivemindError, sa.exc.DatabaseError, sqlite3.Error),
+            self.place.writing() as workspace,
+        ):
+            offers.record(workspace, [offer])
 
     def sessions_search(
         self,
@@ -249,23 +216,25 @@ class Library:
         An error message is a good query, too. `role` says why a turn is shown; `transcript` is where to read
         on.
         """
-        with self._workspace() as workspace:
+        with self.place.reading() as workspace:
             chosen = past.filter_of(
                 workspace,
-                project=self._project_name(workspace, project),
+                project=self.place.project_named(workspace, project),
                 agent=agent,
                 since=since,
                 until=until,
                 outcome=outcome,
             )
             near = self.reader.near if self.reader is not None else None
-            answer = past.search(workspace, query, chosen=chosen, limit=limit, near=near)
+            try:
+                answer = past.search(workspace, query, chosen=chosen, limit=limit, near=near)
+            except NotImplementedError:
+                return WorkAnswer(episodes=[], note=NOT_SEARCHED)
+        seen = sorted({one.session_id for one in answer.episodes})
+        if seen:
+            self.place.note("session.search", "", detail={"sessions": seen})
         note = answer.note or (self.reader.note if self.reader is not None else "")
         return WorkAnswer(episodes=[_work(one) for one in answer.episodes], note=note)
-
-    def _project_name(self, workspace: Workspace, project: str) -> str:
-        here = project_of(str(self.cwd)) if project == HERE else None
-        return sessions.known_project(workspace, here).project_id if here else project
 
     def outcome_report(self, outcome: Verdict, note: Note = "", session_id: SessionId = "") -> str:
         """Report how the latest task of a session turned out, when a person or a check has said so."""
@@ -274,8 +243,8 @@ class Library:
             raise HivemindError(
                 "outcome-unreadable", f"{outcome} is not a reward", hint="give one from 0 to 1"
             )
-        with self._workspace() as workspace:
-            session = sessions.session(workspace, session_id) if session_id else self._newest(workspace)
+        with self.place.reading() as workspace:
+            session = sessions.session(workspace, session_id) if session_id else self.place.newest(workspace)
             event_id = sessions.latest_prompt(workspace, session.session_id)
         said = Report(
             session_id=session.session_id,
@@ -286,50 +255,32 @@ class Library:
             at=datetime.now(UTC),
             note=boundary.redactor().redact(note.strip()).text,
         )
-        database = open_database(self.database_path)
-        try:
-            with database.write(self.workspace_id) as workspace:
-                episodes.report(workspace, said)
-        finally:
-            database.close()
+        with self.place.writing() as workspace:
+            episodes.report(workspace, said)
         return f"Noted for session {session.session_id}: {said.label}."
 
-    def _newest(self, workspace: Workspace) -> Any:
-        here = project_of(str(self.cwd))
-        known = sessions.known_project(workspace, here) if here else None
-        found = sessions.recent(workspace, limit=1, project_id=known.project_id) if known else []
-        if not found:
-            raise HivemindError(
-                "session-unknown", "no session of this project folder is stored yet", hint="give session_id"
-            )
-        return found[0]
-
-    @contextmanager
-    def _workspace(self) -> Iterator[Workspace]:
-        engine = open_read_only(self.database_path)
-        try:
-            with engine.connect() as connection:
-                yield Workspace(connection, self.workspace_id)
-        finally:
-            engine.dispose()
-
-    def _project_id(self) -> str:
-        project = project_of(str(self.cwd))
-        return project.project_id if project else ""
-
     def _live(self, workspace: Workspace) -> list[stored.Skill]:
-        return stored.listed(workspace, states=LIVE_STATES, project_id=self._project_id())
+        return stored.listed(workspace, states=LIVE_STATES, project_id=self.place.project_id(workspace))
 
     def _nothing(self, what: str) -> str:
-        return f"No {what} is stored yet for this project in the workspace {self.workspace_id!r}."
+        return f"No {what} is stored yet for this project in the workspace {self.place.workspace_id!r}."
 
 
 def build(database_path: Path, workspace_id: str, cwd: Path) -> MCPServer[Any]:
     """Build the server with its tools."""
     vectors = past.folder_of(database_path.parent, workspace_id)
     reader = past.Reader(vectors, workspace_id=workspace_id)
-    library = Library(database_path=database_path, workspace_id=workspace_id, cwd=cwd, reader=reader)
+    library = Library.of_machine(
+        database_path=database_path, workspace_id=workspace_id, cwd=cwd, reader=reader
+    )
     around = Surroundings(data=database_path.parent, workspace_id=workspace_id, cwd=cwd)
+    return serving(lambda _: library, caller_of=partial(_caller, around))
+
+
+def serving(
+    library_of: Callable[[Context], Library], *, caller_of: Callable[[Context], Caller] = lambda _: NOBODY
+) -> MCPServer[Any]:
+    """Build a server whose tools answer from the library of each call."""
     server: MCPServer[Any] = MCPServer(
         "hivemind", instructions=INSTRUCTIONS, version=hivemind.__version__, log_level="WARNING"
     )
@@ -337,16 +288,17 @@ def build(database_path: Path, workspace_id: str, cwd: Path) -> MCPServer[Any]:
     @server.tool(description=Library.skills_search.__doc__)
     def skills_search(query: Query, context: Context, limit: Limit = 5) -> SkillsFound:
         with _told():
-            return library.skills_search(query, limit, caller=_caller(around, context))
+            return library_of(context).skills_search(query, limit, caller=caller_of(context))
 
     @server.tool(description=Library.skills_load.__doc__, structured_output=False)
     def skills_load(name: Name, context: Context) -> str:
         with _told():
-            return library.skills_load(name, caller=_caller(around, context))
+            return library_of(context).skills_load(name, caller=caller_of(context))
 
     @server.tool(description=Library.sessions_search.__doc__)
     def sessions_search(
         query: Query,
+        context: Context,
         limit: Limit = 5,
         project: Project = "",
         agent: Agent = "",
@@ -355,14 +307,16 @@ def build(database_path: Path, workspace_id: str, cwd: Path) -> MCPServer[Any]:
         outcome: Ended = "",
     ) -> WorkAnswer:
         with _told():
-            return library.sessions_search(
+            return library_of(context).sessions_search(
                 query, limit, project=project, agent=agent, since=since, until=until, outcome=outcome
             )
 
     @server.tool(description=Library.outcome_report.__doc__)
-    def outcome_report(outcome: Verdict, note: Note = "", session_id: SessionId = "") -> str:
+    def outcome_report(
+        outcome: Verdict, context: Context, note: Note = "", session_id: SessionId = ""
+    ) -> str:
         with _told():
-            return library.outcome_report(outcome, note, session_id)
+            return library_of(context).outcome_report(outcome, note, session_id)
 
     return server
 
@@ -388,21 +342,6 @@ def _told() -> Iterator[None]:
         raise ToolError(f"{error.message}. {error.hint}".strip()) from error
     except (sa.exc.DatabaseError, sqlite3.Error) as error:
         raise ToolError(f"the database cannot be read: {error}. Run `hivemind doctor`.") from error
-
-
-def _found(answer: Mapping[str, Any] | None) -> list[tuple[str, int, float, float]]:
-    """Read what the worker ranked: id, version, score and threshold of each."""
-    rows = (answer or {}).get("ranked") or ()
-    with suppress(TypeError, ValueError):
-        return [(str(one), int(version), float(score), float(least)) for one, version, score, least in rows]
-    return []
-
-
-def _driver(workspace: Workspace) -> sqlite3.Connection:
-    connection = workspace.connection.connection.driver_connection
-    if not isinstance(connection, sqlite3.Connection):
-        raise TypeError(f"{type(connection)} is not SQLite's connection")
-    return connection
 
 
 def _unknown_skill(name: str, names: list[str]) -> HivemindError:

@@ -44,9 +44,11 @@ STATUS = {
     "skill-unparseable": 422,
     "time-unreadable": 422,
     "request-invalid": 422,
+    "sync-malformed": 422,
     "too-many-requests": 429,
     "database-unreachable": 503,
     "storage-failed": 503,
+    "sync-extra": 503,
 }
 MAX_SHOWN_CHARS = 300
 #: What the standard of logins (RFC 8628) calls these.

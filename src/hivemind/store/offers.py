@@ -14,9 +14,14 @@ from hivemind.store.database import Workspace
 def record(workspace: Workspace, offers: Sequence[Offer]) -> None:
     """Append offers; one that is there already stays as it is."""
     for offer in offers:
-        values = {name: getattr(offer, name) for name in Offer.__dataclass_fields__}
-        values |= {"channel": offer.channel.value, "arm": offer.arm.value, "offer_id": offer_key(offer)}
-        bulk.put_new(workspace, schema.offers, values)
+        put(workspace, offer, offer_id=offer_key(offer))
+
+
+def put(workspace: Workspace, offer: Offer, *, offer_id: str) -> None:
+    """Append an offer under a key that somebody derived; one that is there already stays as it is."""
+    values = {name: getattr(offer, name) for name in Offer.__dataclass_fields__}
+    values |= {"channel": offer.channel.value, "arm": offer.arm.value, "offer_id": offer_id}
+    bulk.put_new(workspace, schema.offers, values)
 
 
 def offer_key(offer: Offer) -> str:

@@ -1,7 +1,7 @@
 """Write and read sessions and their events."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -48,6 +48,16 @@ class ContendedError(HivemindError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """Say who sent a session's events to a server, under which ids, and which places they have there."""
+
+    person_id: str
+    keys: Sequence[str]  #: one an event; nobody else's event can have such an id
+    seqs: Sequence[int]
+    to_seq: int  #: the session's events before it have all been sent by now
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Appended:
     """Count what one append stored; what was stored before is not counted again."""
 
@@ -61,36 +71,51 @@ def append(
     *,
     events: Sequence[RedactedEvent],
     project: ProjectFacts | None = None,
+    sent: Sent | None = None,
 ) -> Appended:
-    """Store a session's new events in order; those stored before are known by their ids and left alone."""
+    """Store a session's new events in order; those stored before are known by their ids and left alone.
+
+    `sent` is given on a server, where events keep the ids and the places that their machine gave them.
+    """
     if project is not None:
         project = known_project(workspace, project)
         _adopt_sessions(workspace, project)
     # From here to the end of the transaction nobody else appends to the session.
-    row = _put_session(workspace, facts, project=project)
+    row = _put_session(workspace, facts, project=project, person_id=sent.person_id if sent else "")
+    if sent is not None and row.person_id != sent.person_id:
+        raise _contended(f"session {facts.session_id!r} is being stored for somebody else")
     if project is not None:
         put_project(workspace, project)
-    keyed = _keyed(events, facts.session_id)
+    keyed = _keyed(events, facts.session_id, keys=sent.keys if sent else None)
+    places = dict(zip(sent.keys, sent.seqs, strict=True)) if sent else None
     for _ in range(MAX_TRIES):
         known = _known(workspace, list(keyed))
         fresh = {key: e for key, e in keyed.items() if key not in known}
-        work = partial(_insert, workspace, facts.session_id, fresh=fresh, first_seq=row.next_seq)
+        seqs = places or {key: row.next_seq + n for n, key in enumerate(fresh)}
+        work = partial(_insert, workspace, facts.session_id, fresh=fresh, seqs=seqs)
         # A resumed session has the events of the one before, which somebody may be appending just now.
         if not fresh or workspace.seam.attempt(workspace.connection, work):
             break
     else:
         raise _contended(f"the events of session {facts.session_id!r} are being stored by another process")
     _raise_usage(workspace, {key: e for key, e in keyed.items() if e.event.usage and key in known})
-    if fresh:
-        _count(workspace, facts.session_id, fresh=list(fresh.values()))
+    next_seq = max(row.next_seq, sent.to_seq) if sent else row.next_seq + len(fresh)
+    if fresh or next_seq > row.next_seq:
+        _count(workspace, facts.session_id, fresh=list(fresh.values()), next_seq=next_seq)
     return Appended(events=len(fresh), redactions=sum(e.redactions for e in fresh.values()))
 
 
-def _keyed(events: Sequence[RedactedEvent], session_id: str) -> dict[str, RedactedEvent]:
+def _keyed(
+    events: Sequence[RedactedEvent], session_id: str, *, keys: Sequence[str] | None
+) -> dict[str, RedactedEvent]:
     """Key events by their ids, the first of each id in its place."""
     keyed: dict[str, RedactedEvent] = {}
-    for e in events:
-        key = event_id(session_id=session_id, native_id=e.event.native_id, kind=e.event.kind)
+    for n, e in enumerate(events):
+        key = (
+            keys[n]
+            if keys is not None
+            else event_id(session_id=session_id, native_id=e.event.native_id, kind=e.event.kind)
+        )
         held = keyed.setdefault(key, e).event
         # A message is written in several records, each with the usage so far: the last has the whole.
         if held.usage and e.event.usage and e.event.usage.output_tokens > held.usage.output_tokens:
@@ -164,7 +189,9 @@ def put_project(workspace: Workspace, project: ProjectFacts) -> None:
     workspace.execute(statement)
 
 
-def _put_session(workspace: Workspace, facts: SessionFacts, *, project: ProjectFacts | None) -> Any:
+def _put_session(
+    workspace: Workspace, facts: SessionFacts, *, project: ProjectFacts | None, person_id: str
+) -> Any:
     t = schema.sessions
     where = sa.and_(t.c.workspace_id == workspace.workspace_id, t.c.session_id == facts.session_id)
     held = sa.select(t).where(where).with_for_update()
@@ -178,6 +205,7 @@ def _put_session(workspace: Workspace, facts: SessionFacts, *, project: ProjectF
             "git_branch": facts.git_branch,
             "project_id": project.project_id if project else "",
             "git_remote": project.remote if project else "",
+            "person_id": person_id,
         }
         is_ours = bulk.put_new(workspace, t, new)
         row = workspace.execute(held).one()
@@ -223,11 +251,11 @@ def _raise_usage(workspace: Workspace, usages: dict[str, RedactedEvent]) -> None
 
 
 def _insert(
-    workspace: Workspace, session_id: str, *, fresh: dict[str, RedactedEvent], first_seq: int
+    workspace: Workspace, session_id: str, *, fresh: dict[str, RedactedEvent], seqs: Mapping[str, int]
 ) -> None:
     rows, documents = [], []
-    for seq, (key, e) in enumerate(fresh.items(), start=first_seq):
-        rows.append(event_row(workspace.workspace_id, session_id, key=key, seq=seq, e=e))
+    for key, e in fresh.items():
+        rows.append(event_row(workspace.workspace_id, session_id, key=key, seq=seqs[key], e=e))
         documents.append((key, indexed_text(e.event.text, e.event.data)))
     bulk.append(workspace, schema.events, rows)
     search.index_events(workspace, documents)
@@ -262,7 +290,7 @@ def event_row(workspace_id: str, session_id: str, *, key: str, seq: int, e: Reda
     }
 
 
-def _count(workspace: Workspace, session_id: str, *, fresh: list[RedactedEvent]) -> None:
+def _count(workspace: Workspace, session_id: str, *, fresh: list[RedactedEvent], next_seq: int) -> None:
     t, events = schema.sessions, [e.event for e in fresh]
     times = [e.at for e in events if e.at is not None]
     answered = [e for e in events if e.request_model and e.request_model != "<synthetic>"]
@@ -274,7 +302,7 @@ def _count(workspace: Workspace, session_id: str, *, fresh: list[RedactedEvent])
         )
     ).one()
     changes: dict[str, Any] = {
-        "next_seq": t.c.next_seq + len(events),
+        "next_seq": next_seq,
         "prompts": t.c.prompts + sum(e.kind is EventKind.PROMPT for e in events),
         "tool_calls": t.c.tool_calls + sum(e.kind is EventKind.TOOL_CALL for e in events),
         "tool_results": t.c.tool_results + sum(e.kind is EventKind.TOOL_RESULT for e in events),

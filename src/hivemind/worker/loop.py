@@ -33,6 +33,7 @@ from hivemind.worker.answers import Answers, Server, Shown
 from hivemind.worker.folders import AT_WORK_S
 from hivemind.worker.indexes import Indexes
 from hivemind.worker.lock import WorkerLock
+from hivemind.worker.syncing import Syncing
 
 #: While a transcript is being written it is looked at this often, in seconds.
 POLL_S = 0.2
@@ -119,6 +120,15 @@ class Worker:
         self.answers = Answers(
             self.database, settings=lambda: self.settings, wake=self._wake.set, indexes=self.indexes
         )
+        self.syncing = Syncing(
+            self.database,
+            data=data,
+            home=self.environment.home,
+            variables=self.environment.variables,
+            settings=lambda: self.settings,
+            wake=self._wake.set,
+            is_captured=self.environment.capture,
+        )
         self._serve()
         self.last_work = time.monotonic()
         self._rescanned: float | None = None
@@ -133,6 +143,7 @@ class Worker:
     def close(self) -> None:
         """Give back the socket and the database."""
         self._close_server()
+        self.syncing.close()
         self.indexes.close()
         self.answers.close()
         self.database.close()
@@ -185,6 +196,8 @@ class Worker:
         self._reload_settings()
         self._rescan()
         self._look_for_due()
+        self.syncing.look()
+        self.to_publish |= self.syncing.take_changed()
         announced = [*self.spool.read(), *self.answers.take_unspooled()]
         for announcement in announced:
             try:
@@ -284,6 +297,7 @@ class Worker:
             self.answers.forget(said.workspace_id, session_key(said.session_id))
         if said.moment == "start":
             self.to_publish.add(said.workspace_id)
+            self.syncing.soon(seconds=0.0)
         if said.moment == "offers":
             self.answers.take_up(said)
             return
@@ -365,6 +379,7 @@ class Worker:
         )
         if done.events:
             self.dirty.add(hot.workspace_id)
+            self.syncing.soon()
         hot.said |= done.said
         if hot.expects in hot.said:
             hot.expects = None

@@ -15,11 +15,12 @@ from hivemind.server.api import (
     people,
     sessions,
     skills,
+    sync,
     tokens,
 )
 
 PREFIX = "/api/v1"
-RESOURCES = (members, invitations, tokens, log, login, skills, sessions, context, people)
+RESOURCES = (members, invitations, tokens, log, login, skills, sessions, context, people, sync)
 
 
 def routers() -> Sequence[APIRouter]:

@@ -11,8 +11,6 @@ from hivemind.retrieval.rank import Candidate
 from hivemind.retrieval.render import harmless
 from hivemind.server.api.asking import Reader, TheSite
 from hivemind.server.api.shapes import Asked, Line, Prompt
-from hivemind.store import past as stored_past
-from hivemind.store.database import Workspace
 
 router = APIRouter(tags=["context"])
 
@@ -59,7 +57,7 @@ def context(body: ContextAsked, viewer: Reader, site: TheSite) -> Context:
             for one in shared.ranked(
                 workspace,
                 body.prompt,
-                project_id=project_named(workspace, body.project),
+                project_id=shared.project_named(workspace, body.project),
                 limit=body.limit * 4,
             ):
                 if one.skill_id not in scope_of:
@@ -82,14 +80,3 @@ def context(body: ContextAsked, viewer: Reader, site: TheSite) -> Context:
         ],
         text=select.render_selected(chosen) if chosen else "",
     )
-
-
-def project_named(workspace: Workspace, named: str) -> str | None:
-    """Give the id of a project by its id, name or remote; None for any, "" for one that is not known here."""
-    wanted = named.strip().casefold().rstrip("/")
-    if not wanted:
-        return None
-    for one in stored_past.projects(workspace):
-        if wanted in (one.project_id, one.name.casefold(), one.remote.casefold()):
-            return str(one.project_id)
-    return ""

@@ -13,7 +13,7 @@ from hivemind.domain.accounts import Role, Scope
 from hivemind.errors import HivemindError
 from hivemind.server.api.asking import AdminWithin, ReaderWithin, TheSite, note
 from hivemind.server.api.shapes import Line
-from hivemind.store import sessions, whole
+from hivemind.store import accounts, sessions, whole
 from hivemind.store.database import Database
 from hivemind.store.schema import utc_text
 
@@ -64,6 +64,12 @@ def delete_data(
         if asked.is_own:
             raise HivemindError(
                 "person-unknown", "that is not your own space", hint="with scope=me give your own id"
+            )
+        with site.database.read(viewer.workspace_id) as workspace:
+            known = {one.person_id for one in accounts.members(workspace, with_removed=True)}
+        if person_id not in known:
+            raise HivemindError(
+                "person-unknown", f"{person_id!r} was never a member here", hint="see `GET /api/v1/members`"
             )
     else:
         viewer.require(Role.WRITER)

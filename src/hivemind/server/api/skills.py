@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from hivemind.domain.accounts import Role, Scope
 from hivemind.domain.skills import SkillState
 from hivemind.errors import HivemindError
-from hivemind.library import document, lifecycle, proposing, review, rules
+from hivemind.library import document, editing, lifecycle, proposing, review, rules
 from hivemind.server.api.asking import Place, ReaderWithin, ReviewerWithin, TheSite, WriterWithin, note
 from hivemind.server.api.shapes import (
     NOT_MODIFIED,
@@ -29,6 +29,7 @@ from hivemind.server.api.shapes import (
     place,
     require_state,
 )
+from hivemind.server.site import Site
 from hivemind.store import browsing, proposals
 from hivemind.store import skills as store
 from hivemind.store import turns as stored_turns
@@ -314,31 +315,18 @@ def add_version(
     if not _may_decide(asked):
         response.status_code = 202
         return propose(skill_id, body, asked, site)
-    parsed = document.inspect(body.skill_md)
-    findings = proposing.judge(
-        site.database, asked.space, skill_id, parsed.document, unknown_keys=parsed.unknown_keys
-    )
+    checked = _checked(site, asked, skill_id, body)
     with site.database.write(asked.space) as workspace:
         skill = store.by_id(workspace, skill_id)
         _require_seen(workspace, request, skill, version=body.base_version)
-        after = lifecycle.add_version(
-            workspace,
-            skill_id,
-            parsed.document,
-            origin=proposing.ORIGIN,
-            actor=asked.viewer.actor,
-            author=asked.viewer.name,
-            findings=findings,
-            reason=body.reason or "edited",
-            numbers={rules.EDITED: body.base_version},
-        )
+        after = editing.take_in(workspace, skill, checked, actor=asked.viewer.actor, author=asked.viewer.name)
         note(
             workspace,
             asked.viewer,
             "skill.edit",
             skill_id,
             scope=asked.scope,
-            detail={"name": after.name, "version": after.version},
+            detail={"name": after.name, "version": after.version, "reason": body.reason},
         )
     return Changed(skill=_row(after))
 
@@ -354,19 +342,17 @@ def list_proposals(skill_id: SkillId, asked: ReaderWithin, site: TheSite) -> Pag
 @router.post("/{skill_id}/proposals", status_code=202)
 def propose(skill_id: SkillId, body: NewVersion, asked: WriterWithin, site: TheSite) -> Changed:
     """Propose a version of a skill; the current one stays until a reviewer decides."""
-    parsed = document.inspect(body.skill_md)
-    findings = proposing.judge(
-        site.database, asked.space, skill_id, parsed.document, unknown_keys=parsed.unknown_keys
-    )
+    checked = _checked(site, asked, skill_id, body)
+    assert checked.document is not None  # noqa: S101 - what is none was refused
     with site.database.write(asked.space) as workspace:
         new = proposing.propose(
             workspace,
             skill_id,
-            parsed.document,
+            checked.document,
             base_version=body.base_version,
             person_id=asked.viewer.person_id,
             author=asked.viewer.name,
-            findings=findings,
+            findings=checked.findings,
         )
         skill = store.by_id(workspace, skill_id)
         note(
@@ -417,6 +403,15 @@ def answer_proposal(
             detail={"proposal": proposal_id, "version": proposal.version},
         )
     return Changed(skill=_row(skill), proposal=_proposal(after))
+
+
+def _checked(site: Site, asked: Place, skill_id: str, body: NewVersion) -> editing.Checked:
+    """Run the gates outside of any transaction that others wait for; raise where it is no SKILL.md."""
+    with site.database.read(asked.space) as workspace:
+        checked = editing.check(workspace, store.by_id(workspace, skill_id), body.skill_md)
+    if checked.problem is not None:
+        raise checked.problem
+    return checked
 
 
 def _may_decide(asked: Place) -> bool:

@@ -1,0 +1,184 @@
+"""`sync`: one round with the team's server, or what it would send."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hivemind.cli.app import App, emit, json_option, pass_app
+from hivemind.cli.text import ago, bytes_text, count, one_line
+from hivemind.errors import HivemindError
+
+if TYPE_CHECKING:
+    from hivemind.config import Settings
+    from hivemind.sync.credentials import Credentials
+    from hivemind.sync.running import Round
+
+#: A round that a person waits for, in seconds.
+ROUND_S = 600.0
+
+
+@click.command()
+@click.option("--dry-run", is_flag=True, help="Show which sessions would go; nothing is sent.")
+@json_option
+@pass_app
+def sync(app: App, *, dry_run: bool, as_json: bool) -> None:
+    """Send what goes to the team, and take its skills; or show what would go.
+
+    The worker does this by itself while it runs. What goes is what `hivemind project` shows as `team`, each
+    event redacted once more by the rules of today.
+    """
+    if dry_run:
+        _plan(app, as_json=as_json)
+        return
+    remote = required(app)
+    with app.database(must_exist=False) as database:
+        from hivemind.sync import running
+
+        done = running.run(
+            database,
+            remote=remote,
+            who=who(app),
+            rules=_rules(app),
+            seconds=ROUND_S,
+            wait_s=ROUND_S,
+            with_refused=True,
+        )
+        if done.came.is_changed:
+            app.publish(database)
+    if as_json:
+        emit(_as_json(done))
+    else:
+        _say(app, done)
+    if done.sent.refused or done.came.refused or not done.is_complete:
+        raise click.exceptions.Exit(1)
+
+
+def required(app: App) -> "Credentials":
+    """Give the server of this machine; raise where nobody logged in."""
+    from hivemind.sync import credentials
+
+    found = credentials.find(app.data, app.environment.variables)
+    if found is None:
+        raise HivemindError(
+            "sync-not-logged-in", "this machine has no server to sync with", hint="run `hivemind login URL`"
+        )
+    return found
+
+
+def who(app: App) -> Any:
+    """Name this machine and its person's home."""
+    from hivemind.agents.editing.receipts import wired_agents
+    from hivemind.sync import running
+
+    machine = running.machine_of(app.data, agents=sorted(wired_agents(app.data)))
+    return running.Who(machine=machine, home=str(app.environment.home))
+
+
+def _rules(app: App) -> "Settings":
+    from dataclasses import replace
+
+    return app.settings if app.environment.capture else replace(app.settings, capture_enabled=False)
+
+
+def _as_json(done: "Round") -> dict[str, Any]:
+    values = asdict(done)
+    values["sent"]["sessions"] = sorted(done.sent.sessions)
+    return values
+
+
+def _say(app: App, done: "Round") -> None:
+    sent, came = done.sent, done.came
+    if done.was_restored:
+        app.say(f"The server was restored from a copy: {count(done.taken_back, 'session')} went up again.")
+    app.say(
+        f"sent {count(sent.events, 'event')} of {count(len(sent.sessions), 'session')} "
+        f"({bytes_text(sent.bytes)}) to {done.workspace} on {done.url}"
+    )
+    app.say(f"skills: {len(came.taken)} came or changed, {len(came.gone)} were put away")
+    for name, why in {**sent.refused, **came.refused}.items():
+        app.say(f"refused {name}: {why}")
+    if not done.is_complete:
+        app.note("the time was over first: run it again to go on")
+
+
+def _plan(app: App, *, as_json: bool) -> None:
+    from hivemind.sync import pushing
+
+    app.environment  # noqa: B018 - says in which folder a person's own rules are
+    with app.database() as database:
+        planned = pushing.plan(
+            database,
+            app.workspace_id,
+            rules=_rules(app),
+            home=str(app.environment.home),
+            with_refused=True,
+        )
+    if as_json:
+        emit([asdict(one) for one in planned])
+        return
+    if not planned:
+        app.say("Nothing would be sent.")
+        if not app.settings.capture_team:
+            app.note("no project goes to a team: hivemind project NAME --capture team")
+        return
+    rows = [
+        [
+            one.session_id[:8],
+            one.agent,
+            one_line(one.remote, 40),
+            str(one.events),
+            str(one.offers),
+            bytes_text(one.bytes),
+            str(one.redactions),
+            one_line(one.title, 60),
+        ]
+        for one in planned
+    ]
+    heads = ["session", "agent", "repository", "events", "offers", "size", "redacted", "title"]
+    app.table(heads, rows, shrink="title", numbers="events offers size redacted")
+    app.say(
+        f"{count(len(planned), 'session')}, {count(sum(p.events for p in planned), 'event')}, "
+        f"{bytes_text(sum(p.bytes for p in planned))} would be sent, "
+        f"{count(sum(p.redactions for p in planned), 'secret')} redacted. Nothing was."
+    )
+
+
+def state(app: App) -> dict[str, Any]:
+    """Collect what `status` says of syncing; reads only, and works before anything is stored."""
+    from hivemind.store import remotes
+    from hivemind.sync import credentials, pushing
+
+    try:
+        found = credentials.find(app.data, app.environment.variables)
+    except HivemindError as error:
+        return {"url": "", "problem": error.message, "hint": error.hint}
+    if found is None:
+        return {"url": "", "problem": "", "hint": ""}
+    known: dict[str, Any] = {"url": found.url, "workspace": found.workspace, "problem": "", "hint": ""}
+    known |= {"synced_at": None, "last_error": "", "waiting": 0}
+    if not Path(app.database_path).exists():
+        return known
+    with app.database() as database:
+        with database.read(found.local_workspace) as workspace:
+            held = remotes.remote(workspace)
+        known["waiting"] = len(pushing.waiting(database, found.local_workspace, rules=_rules(app)))
+    if held is not None and held.url == found.url:
+        known |= {"synced_at": held.synced_at, "last_error": held.last_error}
+        known["workspace"] = held.remote_workspace or found.workspace
+    return known
+
+
+def lines(known: dict[str, Any]) -> list[str]:
+    """Say whether this machine syncs, when it last did, and what waits."""
+    if known["problem"]:
+        return [f"team: {known['problem']}; {known['hint']}"]
+    if not known["url"]:
+        return []
+    when = f"last sync {ago(known['synced_at'])}" if known["synced_at"] else "not synced yet"
+    waits = f", {count(known['waiting'], 'session')} waiting" if known["waiting"] else ""
+    found = [f"team: {known['workspace'] or '?'} on {known['url']}; {when}{waits}"]
+    if known["last_error"]:
+        found.append(f"team: {known['last_error']}")
+    return found
