@@ -18,7 +18,7 @@ from hivemind.otlp.mapping import Judged, Known, Mapped
 from hivemind.otlp.spans import Span, moment
 from hivemind.store import episodes, late, problems, sessions
 from hivemind.store.database import Database, Workspace
-from hivemind.store.sessions import Position, RedactedEvent
+from hivemind.store.sessions import RedactedEvent
 
 #: What is recorded of spans that say nothing of an agent, for `hivemind doctor`.
 UNMAPPED, SOURCE = "otlp-unmapped", "otlp"
@@ -86,7 +86,7 @@ def store(
         for one in ready:
             _write(workspace, one, done=done)
         for trace_id, session_id in paths.items():
-            _remember(workspace, trace_id, session_id=session_id)
+            late.remember(workspace, trace_path(trace_id), agent=AGENT, session_id=session_id)
         for scope, count in done.unmapped.most_common(_MAX_NAMED):
             message = f"spans of {scope[:200]} say nothing of an agent's work, and are not stored"
             problems.record(workspace, source=SOURCE, slug=UNMAPPED, message=message, count=count)
@@ -178,12 +178,6 @@ def _to_remember(ready: Sequence[_Ready], named: Mapping[str, str]) -> dict[str,
         if not said.reading.conversation_id and said.reading.work is not Work.VERDICT
     }
     return {trace_id: session_id for trace_id, session_id in named.items() if trace_id in unsure}
-
-
-def _remember(workspace: Workspace, trace_id: str, *, session_id: str) -> None:
-    path = trace_path(trace_id)
-    if sessions.position(workspace, path) is None:
-        sessions.put_position(workspace, Position(path=path, agent=AGENT, session_id=session_id), was=None)
 
 
 def _write(workspace: Workspace, one: _Ready, *, done: Stored) -> None:
