@@ -47,6 +47,7 @@ def _throughput(folder: Path) -> dict[str, float]:
     redactor = Redactor()
     database = open_database(folder / "otlp.db")
     times = []
+    busy = time.process_time()
     for body in bodies:
         began = time.perf_counter()
         answer = receiver.receive(
@@ -59,7 +60,8 @@ def _throughput(folder: Path) -> dict[str, float]:
         )
         times.append(time.perf_counter() - began)
         assert answer.status == 200, answer.body
-    began = time.perf_counter()
+    busy = time.process_time() - busy
+    began = time.process_time()
     for body in bodies:
         receiver.receive(
             database,
@@ -69,7 +71,7 @@ def _throughput(folder: Path) -> dict[str, float]:
             content_encoding="gzip",
             redactor=redactor,
         )
-    again = time.perf_counter() - began
+    again = time.process_time() - began
     rows = _rows(database)
     database.close()
     raw = _raw_insert(folder / "raw.db", rows)
@@ -77,13 +79,14 @@ def _throughput(folder: Path) -> dict[str, float]:
     return {
         "spans": spans,
         "events": len(rows),
+        "spans_per_cpu_s": spans / busy,
         "spans_per_s": spans / sum(times),
         "request_ms_p50": statistics.median(times) * 1e3,
         "request_ms_max": max(times) * 1e3,
-        "raw_insert_rows_per_s": len(rows) / raw,
-        "raw_insert_spans_per_s": spans / raw,
-        "share_of_raw_insert": raw / sum(times),
-        "spans_per_s_known_already": spans / again,
+        "raw_insert_rows_per_cpu_s": len(rows) / raw,
+        "raw_insert_spans_per_cpu_s": spans / raw,
+        "share_of_raw_insert": raw / busy,
+        "spans_per_cpu_s_known_already": spans / again,
     }
 
 
@@ -223,12 +226,12 @@ def _raw_insert(path: Path, rows: list[tuple[Any, ...]]) -> float:
     connection.execute(f"CREATE TABLE events ({', '.join(names)}, PRIMARY KEY (workspace_id, event_id))")
     statement = f"INSERT INTO events VALUES ({', '.join('?' * len(names))})"  # noqa: S608
     size = -(-len(rows) // REQUESTS)
-    began = time.perf_counter()
+    began = time.process_time()
     for start in range(0, len(rows), size):
         connection.execute("BEGIN IMMEDIATE")
         connection.executemany(statement, rows[start : start + size])
         connection.execute("COMMIT")
-    done = time.perf_counter() - began
+    done = time.process_time() - began
     connection.close()
     return done
 
