@@ -1,5 +1,6 @@
 """Store what spans say: redacted, in one transaction, each span once."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -24,6 +25,7 @@ from hivemind.store.sessions import RedactedEvent
 UNMAPPED, SOURCE = "otlp-unmapped", "otlp"
 #: So many instrumentations are named in one request at most.
 _MAX_NAMED = 10
+_SCOPE = re.compile(r"[\w.@/:-]{1,100}")
 _MAX_NOTE_CHARS = 1_000
 
 
@@ -73,7 +75,7 @@ def store(
     known = {(one.span.trace_id, one.span.span_id) for one in said}
     for span in spans:
         if (span.trace_id, span.span_id) not in known:
-            done.unmapped[span.scope or "unnamed instrumentation"] += 1
+            done.unmapped[span.scope if _SCOPE.fullmatch(span.scope) else "unnamed instrumentation"] += 1
     with database.read(workspace_id) as workspace:
         groups, named = _grouped(workspace, said)
         before = late.stored(workspace, [mapping.span_event_id(one.span) for one in said])
@@ -88,7 +90,7 @@ def store(
         for trace_id, session_id in paths.items():
             late.remember(workspace, trace_path(trace_id), agent=AGENT, session_id=session_id)
         for scope, count in done.unmapped.most_common(_MAX_NAMED):
-            message = f"spans of {scope[:200]} say nothing of an agent's work, and are not stored"
+            message = f"spans of {scope} say nothing of an agent's work, and are not stored"
             problems.record(workspace, source=SOURCE, slug=UNMAPPED, message=message, count=count)
     done.sessions = tuple(sorted(one.conversation.session_id for one in ready))
     return done
