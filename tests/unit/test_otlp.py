@@ -17,7 +17,7 @@ from hivemind.config import Settings
 from hivemind.domain.events import EventKind
 from hivemind.otlp import receiver
 from hivemind.otlp.reading import JSON, PROTOBUF
-from hivemind.store import episodes, problems, sessions, skills
+from hivemind.store import episodes, problems, search, sessions, skills
 from hivemind.store.database import Database, open_database
 from hivemind.worker import learn
 
@@ -258,6 +258,18 @@ def test_older_events_and_flat_attributes(database: Database) -> None:
         ("tool_result", "nothing"),
         ("assistant", "There is nothing."),
     ]
+
+
+def test_records_of_spans_are_not_found(database: Database) -> None:
+    """Who searches past work finds what was said and done, and pruning leaves nothing behind."""
+    send(database, a_run().spans)
+    session = only_session(database)
+    with database.read() as workspace:
+        assert search.search_events(workspace, "custom attribute chat") == []
+        assert search.search_events(workspace, "cancel order")
+    with database.write() as workspace:
+        sessions.prune(workspace, [session.session_id])
+        assert search.search_events(workspace, "cancel order") == []
 
 
 def test_secrets_are_replaced(database: Database) -> None:

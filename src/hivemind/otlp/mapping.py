@@ -157,7 +157,6 @@ class _Mapper:
                 at_ns=_end(span),
                 exact=True,
                 text=f"the request to the model failed: {reading.error}",
-                data={"role": "error"},
             )
 
     def _talk(self, one: Said, inputs: Sequence[Message], outputs: Sequence[Message]) -> None:

@@ -1,5 +1,6 @@
 """Store what spans say: redacted, in one transaction, each span once."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,15 +17,15 @@ from hivemind.otlp.conventions.base import Work
 from hivemind.otlp.conversation import AGENT, Conversation, Said, conversations, read_all, trace_path
 from hivemind.otlp.mapping import Judged, Known, Mapped
 from hivemind.otlp.spans import Span, moment
-from hivemind.store import episodes, late, positions, problems, sessions
+from hivemind.store import episodes, late, problems, sessions
 from hivemind.store.database import Database, Workspace
-from hivemind.store.positions import Position
 from hivemind.store.sessions import RedactedEvent
 
 #: What is recorded of spans that say nothing of an agent, for `hivemind doctor`.
 UNMAPPED, SOURCE = "otlp-unmapped", "otlp"
 #: So many instrumentations are named in one request at most.
 _MAX_NAMED = 10
+_SCOPE = re.compile(r"[\w.@/:-]{1,100}")
 _MAX_NOTE_CHARS = 1_000
 
 
@@ -74,7 +75,7 @@ def store(
     known = {(one.span.trace_id, one.span.span_id) for one in said}
     for span in spans:
         if (span.trace_id, span.span_id) not in known:
-            done.unmapped[span.scope or "unnamed instrumentation"] += 1
+            done.unmapped[span.scope if _SCOPE.fullmatch(span.scope) else "unnamed instrumentation"] += 1
     with database.read(workspace_id) as workspace:
         groups, named = _grouped(workspace, said)
         before = late.stored(workspace, [mapping.span_event_id(one.span) for one in said])
@@ -87,9 +88,9 @@ def store(
         for one in ready:
             _write(workspace, one, done=done)
         for trace_id, session_id in paths.items():
-            _remember(workspace, trace_id, session_id=session_id)
+            late.remember(workspace, trace_path(trace_id), agent=AGENT, session_id=session_id)
         for scope, count in done.unmapped.most_common(_MAX_NAMED):
-            message = f"spans of {scope[:200]} say nothing of an agent's work, and are not stored"
+            message = f"spans of {scope} say nothing of an agent's work, and are not stored"
             problems.record(workspace, source=SOURCE, slug=UNMAPPED, message=message, count=count)
     done.sessions = tuple(sorted(one.conversation.session_id for one in ready))
     return done
@@ -179,12 +180,6 @@ def _to_remember(ready: Sequence[_Ready], named: Mapping[str, str]) -> dict[str,
         if not said.reading.conversation_id and said.reading.work is not Work.VERDICT
     }
     return {trace_id: session_id for trace_id, session_id in named.items() if trace_id in unsure}
-
-
-def _remember(workspace: Workspace, trace_id: str, *, session_id: str) -> None:
-    path = trace_path(trace_id)
-    if positions.of(workspace, path) is None:
-        positions.put(workspace, Position(path=path, agent=AGENT, session_id=session_id), was=None)
 
 
 def _write(workspace: Workspace, one: _Ready, *, done: Stored) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from hivemind.domain.events import EventKind, ResultStatus
-from hivemind.store import schema
+from hivemind.store import bulk, schema
 from hivemind.store.database import Workspace
 
 #: Bound parameters of one statement; SQLite before 3.32 allows 999.
@@ -92,6 +92,13 @@ def of_trace(workspace: Workspace, paths: Sequence[str]) -> dict[str, str]:
         )
         found.update({row.path: row.session_id for row in rows})
     return found
+
+
+def remember(workspace: Workspace, path: str, *, agent: str, session_id: str) -> None:
+    """Keep which session a trace belongs to, for its spans that do not say so; the first word stands."""
+    values = {"path": path, "agent": agent, "session_id": session_id, "read_at": datetime.now(UTC)}
+    blank = {"offset_bytes": 0, "read_hash": "", "lines": 0, "bad_lines": 0, "problem": ""}
+    bulk.put_new(workspace, schema.transcripts, {**values, **blank})
 
 
 def latest(workspace: Workspace, session_id: str) -> datetime | None:

@@ -23,6 +23,8 @@ _CHUNK = 900
 SHORT_ID_CHARS = 8
 #: Times that an append looks again which of its events others have stored meanwhile.
 MAX_TRIES = 5
+#: What the data of an event holds that records how its session was told, and nothing that was done.
+_RECORDS = frozenset({"span", "tools"})
 _USAGE_COLUMNS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
 
 
@@ -259,7 +261,12 @@ def _insert(
 
 
 def indexed_text(text: str, data: Any) -> str:
-    """Give the text under which an event is found: what a person reads, and a call's whole input."""
+    """Give the text under which an event is found: what a person reads, and a call's whole input.
+
+    The record of a trace's span is found by nobody who looks for work.
+    """
+    if not text and data and data.keys() <= _RECORDS:
+        return ""
     return f"{text}\n{json.dumps(data, ensure_ascii=False)}" if data else text
 
 

@@ -7,8 +7,8 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -108,29 +108,37 @@ class Listener:
             return 404, f"traces are sent to {PATH}; metrics and logs are not taken"
         if handler.command != "POST":
             return 405, "traces are sent by POST"
+        if not self._settings().capture_enabled:
+            return 403, "capture.enabled is false: nothing is stored"
+        length = handler.headers.get("Content-Length", "")
+        if not (length.isascii() and length.isdigit()):
+            return 411, "Content-Length is missing"
+        if int(length) > Limits().body_bytes:
+            return 413, f"the body is larger than {Limits().body_bytes} bytes"
         return None
 
-    def receive(self, body: bytes, *, content_type: str, content_encoding: str) -> Answer:
-        """Store a request when its turn comes; where too many wait, tell the sender to try again."""
-        if not self._settings().capture_enabled:
-            return receiver.refusal(
-                403, "capture.enabled is false: nothing is stored", content_type=content_type
-            )
-        if not self._slots.acquire(blocking=False):
-            return receiver.refusal(429, "too many requests wait to be stored", content_type=content_type)
+    @contextmanager
+    def place(self) -> Iterator[bool]:
+        """Hold one of the places of requests that are read and wait; false where there is none."""
+        got = self._slots.acquire(blocking=False)
         try:
-            with self._turn:
-                answer = receiver.receive(
-                    self._database,
-                    workspace_id=self._workspace_id,
-                    body=body,
-                    content_type=content_type,
-                    content_encoding=content_encoding,
-                    redactor=boundary.redactor(),
-                    rules=self._settings(),
-                )
+            yield got
         finally:
-            self._slots.release()
+            if got:
+                self._slots.release()
+
+    def receive(self, body: bytes, *, content_type: str, content_encoding: str) -> Answer:
+        """Store a request when its turn comes."""
+        with self._turn:
+            answer = receiver.receive(
+                self._database,
+                workspace_id=self._workspace_id,
+                body=body,
+                content_type=content_type,
+                content_encoding=content_encoding,
+                redactor=boundary.redactor(),
+                rules=self._settings(),
+            )
         if answer.stored is not None and answer.stored.sessions:
             self._stored(self._workspace_id)
         return answer
@@ -248,23 +256,23 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """Answer an export."""
         listener, content_type = self.server.listener, self.headers.get("Content-Type", "")
-        length = self.headers.get("Content-Length", "")
         refused = listener.refuses(self)
-        if refused is None and not (length.isascii() and length.isdigit()):
-            refused = 411, "Content-Length is missing"
-        if refused is None and int(length) > Limits().body_bytes:
-            refused = 413, f"the body is larger than {Limits().body_bytes} bytes"
-        if refused is not None:
-            # Its body is not read, so the connection cannot be used again.
-            self.close_connection = True
-            self._answer(receiver.refusal(*refused, content_type=content_type))
-            return
-        body = self.rfile.read(int(length))
-        if len(body) < int(length):
-            self.close_connection = True
-            return
-        encoding = self.headers.get("Content-Encoding", "")
-        self._answer(listener.receive(body, content_type=content_type, content_encoding=encoding))
+        with listener.place() as has_place:
+            if refused is None and not has_place:
+                refused = 429, "too many requests wait to be stored"
+            if refused is not None:
+                # Its body is not read, so the connection cannot be used again.
+                self.close_connection = True
+                self._answer(receiver.refusal(*refused, content_type=content_type))
+                return
+            length = int(self.headers["Content-Length"])
+            body = self.rfile.read(length)
+            if len(body) < length:
+                self.close_connection = True
+                return
+            encoding = self.headers.get("Content-Encoding", "")
+            answer = listener.receive(body, content_type=content_type, content_encoding=encoding)
+        self._answer(answer)
 
     def do_GET(self) -> None:
         """Refuse it, as `Listener.refuses` says."""
