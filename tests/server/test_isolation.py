@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from server_world import CANARY, World
 
 from hivemind.domain.accounts import Role
-from hivemind.store import schema
+from hivemind.store import schema, sessions
 
 METHODS = ("get", "post", "put", "patch", "delete")
 #: Bodies with which a route would do something, were it our own team's; by the end of the path.
@@ -30,6 +30,32 @@ BODIES: dict[str, list[dict[str, Any]]] = {
     "/login/device": [{"label": "a machine"}],
     "/login/token": [{"device_code": "hm.server.0123456789abcdef." + "a" * 43}],
 }
+
+
+def synced(world: World) -> dict[str, list[dict[str, Any]]]:
+    """Give bodies of the routes of syncing that name what is theirs."""
+    theirs = world.theirs
+    with world.database.read(theirs.workspace_id) as workspace:
+        known = sessions.events_of(workspace, theirs.session_id)[0].event_id
+    sent = {
+        "session_id": theirs.session_id,
+        "agent": "claude",
+        "remote": "github.com/acme/shop",
+        "from_seq": 0,
+        "to_seq": 1,
+        "events": [{"id": known, "seq": 0, "kind": "prompt", "text": "hello"}],
+    }
+    written = {"name": "deploy-theirs", "description": "Deploy.", "body": "Run `make it`.", "metadata": {}}
+    return {
+        "/sync/held": [{"sessions": [theirs.session_id, theirs.own_session_id]}],
+        "/sync/sessions": [{"machine": {"machine_id": "0" * 32}, "sessions": [sent]}],
+        "/sync/skills": [
+            {"skill_id": one, "topic": "", "requests": "", "remote": "", "document": written}
+            for one in (theirs.skill_id, theirs.org_skill_id)
+        ],
+    }
+
+
 #: Routes below /api/v1 that anybody may call, since they are how a token is come by.
 OPEN = {"/api/v1/login/device", "/api/v1/login/token"}
 TEAMS = ("theirs", "org.other")
@@ -79,14 +105,14 @@ def aims(world: World) -> dict[str, list[str]]:
 
 def requests(world: World) -> Iterator[tuple[str, str, dict[str, Any] | None]]:
     """Give every request that aims at the other team: each route, with each of their ids and each scope."""
-    known = aims(world)
+    known, made = aims(world), BODIES | synced(world)
     for method, path, names in routes(world):
         missing = [name for name in names if name not in known]
         assert not missing, f"say in `aims` what {missing} of {path} can name of another team's"
         bodies: list[dict[str, Any] | None] = [None]
         if method in ("post", "put", "patch"):
-            ends = [end for end in BODIES if path.endswith(end)]
-            bodies = [*BODIES[max(ends, key=len)]] if ends else [{}]
+            ends = [end for end in made if path.endswith(end)]
+            bodies = [*made[max(ends, key=len)]] if ends else [{}]
         urls = {path}
         for name in names:
             urls = {url.replace(f"{{{name}}}", value) for url in urls for value in known[name]}
