@@ -393,7 +393,7 @@ def suffer(name: str, folder: Path, *, events: int, place: str = "") -> Result:
 def on_postgresql(folder: Path, *, events: int) -> Iterator[Result]:
     """Run what concerns the server on PostgreSQL, and restart that; nothing where none can be started."""
     sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-    import databases  # the tests' own way to a server
+    import databases  # type: ignore[import-not-found]  # the tests' own way to a server
 
     found = databases.programs(None)
     if found is None:

@@ -37,6 +37,8 @@ CORPUS = "skills/corpus.jsonl.gz"
 #: Skills of the project at most; the others are of every project.
 PROJECT_SKILLS = 1_000
 RUNS = 200
+#: What a worker does at its start, such as reading what all skills name, is over by then, in seconds.
+START_S = 10.0
 CLI_RUNS = 10
 PROMPTS = (
     "Please run the unit tests of the billing service and fix what fails before I open the pull request.",
@@ -144,7 +146,7 @@ def _wait_for(data: Path, project: Path) -> None:
         if time.monotonic() > end:
             raise SystemExit("the worker did not come up")
         time.sleep(0.2)
-    time.sleep(2.0)
+    time.sleep(START_S)
 
 
 def _interleaved(data: Path, cold_data: Path, project: Path, env: dict[str, str]) -> dict[str, list[float]]:

@@ -25,6 +25,7 @@ from multiprocessing.synchronize import Barrier
 
 import sqlalchemy as sa
 
+from benchmarks import server_workers
 from benchmarks.command import Figures, table
 from hivemind.domain.events import Event, EventKind, SessionFacts
 from hivemind.errors import HivemindError
@@ -247,6 +248,18 @@ def measure(url: str, *, clients: int, events: int, mean_bytes: int, processes: 
     }
 
 
+def measure_workers(url: str) -> Figures:
+    """Measure distillation by several workers."""
+    name = f"benchmark-{os.getpid()}"
+    try:
+        return server_workers.throughput(url, name=name)
+    finally:
+        database = open_url(url)
+        for workspace_id in server_workers.workspaces(name):
+            _clean(database, workspace_id)
+        database.close()
+
+
 def _clean(database: Database, workspace_id: str) -> None:
     with database.engine.begin() as connection:
         connection.exec_driver_sql(f"DROP TABLE IF EXISTS {RAW}")
@@ -268,16 +281,24 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--event-bytes", type=int, default=1540, metavar="N", help="of a text, in the mean (1540)"
     )
     parser.add_argument("--processes", type=int, default=5, metavar="N", help="that the clients are in (5)")
+    parser.add_argument(
+        "--parts", default="events,workers", metavar="NAMES", help="what to measure: events,workers (both)"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
     given = parser.parse_args(argv)
+    figures: dict[str, float | str] = {}
+    parts = given.parts.split(",")
     try:
-        figures = measure(
-            given.database_url,
-            clients=given.clients,
-            events=given.events,
-            mean_bytes=given.event_bytes,
-            processes=given.processes,
-        )
+        if "events" in parts:
+            figures |= measure(
+                given.database_url,
+                clients=given.clients,
+                events=given.events,
+                mean_bytes=given.event_bytes,
+                processes=given.processes,
+            )
+        if "workers" in parts:
+            figures |= measure_workers(given.database_url)
     except HivemindError as error:
         print(f"{parser.prog}: {error.message}\n{error.hint}", file=sys.stderr)
         return 2

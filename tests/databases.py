@@ -126,22 +126,22 @@ class Server:
 
     def _run(self, program: str, *arguments: str) -> None:
         account = self._account()
-        done = subprocess.run(
-            [str(self.programs / program), *arguments],
-            cwd=self.folder,
-            user=account,
-            group=pwd.getpwnam(account).pw_gid if account else None,
-            extra_groups=[] if account else None,
-            env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"},
-            stdin=subprocess.DEVNULL,
-            stdout=(out := (self.folder.parent / f"{self.folder.name}.out").open("ab")),
-            stderr=subprocess.STDOUT,
-            check=False,
-        )
-        out.close()
+        said = self.folder.parent / f"{self.folder.name}.out"
+        with said.open("ab") as out:
+            done = subprocess.run(
+                [str(self.programs / program), *arguments],
+                cwd=self.folder,
+                user=account,
+                group=pwd.getpwnam(account).pw_gid if account else None,
+                extra_groups=[] if account else None,
+                env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"},
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                check=False,
+            )
         if done.returncode:
-            said = Path(out.name).read_text("utf-8", "replace")
-            raise CannotStartError(f"{program} failed: {said[-2000:]}")
+            raise CannotStartError(f"{program} failed: {said.read_text('utf-8', 'replace')[-2000:]}")
 
 
 @contextmanager

@@ -62,6 +62,12 @@ SETTINGS = (
         help="of skills that go further: every project and the team; the same two",
     ),
     Setting(
+        key="team.policy",
+        default="review",
+        choices=("review", "auto"),
+        help="on a team's server, of every skill: a reviewer approves each; auto: its evidence is enough",
+    ),
+    Setting(
         key="publish.max_per_project",
         default=12,
         least=0,
@@ -128,6 +134,11 @@ SETTINGS = (
         key="model.timeout_s", default=120, least=1, most=900, help="a call without an answer ends after this"
     ),
     Setting(
+        key="otlp.listen",
+        default="",
+        help="take traces in at this address of this machine, such as 127.0.0.1:4318; empty: not",
+    ),
+    Setting(
         key="worker.idle_s",
         default=900,
         least=1,
@@ -148,6 +159,7 @@ class Settings:
     capture_team: tuple[str, ...] = ()
     publish_policy: str = "auto"
     share_policy: str = "review"
+    team_policy: str = "review"
     publish_max_per_project: int = 12
     inject_enabled: bool = True
     inject_max_skills: int = 2
@@ -163,6 +175,7 @@ class Settings:
     model_daily_cap_usd: float = 0.5
     model_daily_cap_calls: int = 40
     model_timeout_s: int = 120
+    otlp_listen: str = ""
     worker_idle_s: int = 900
 
     @property
@@ -267,6 +280,12 @@ def load(data: Path) -> Settings:
     return replace(
         Settings(), **{k.replace(".", "_"): v for k, v in values.items() if k.replace(".", "_") in known}
     )
+
+
+def for_team(data: Path) -> Settings:
+    """Read the settings of a team's server: one policy for every skill, since each is other people's, too."""
+    settings = load(data)
+    return replace(settings, publish_policy=settings.team_policy, share_policy=settings.team_policy)
 
 
 def check(key: str, value: Any) -> Any:

@@ -16,7 +16,7 @@ from hivemind.domain.exposures import Arm, Channel, Offer
 from hivemind.domain.skills import SkillDocument, SkillState
 from hivemind.evaluation import joining
 from hivemind.library import document, lifecycle
-from hivemind.store import episodes, exposures, offers, schema, sessions, skills
+from hivemind.store import episodes, exposures, installs, offers, schema, sessions, skills
 from hivemind.store.database import Database, Workspace, open_database
 from hivemind.store.sessions import ProjectFacts, RedactedEvent
 
@@ -121,9 +121,9 @@ class Shop:
     def install(self, skill_id: str, path: str, *, root: str = ROOT) -> None:
         """Write down that a file is ours."""
         with self.database.write() as workspace:
-            skills.put_install(
+            installs.put(
                 workspace,
-                skills.Install(
+                installs.Install(
                     path=path, root=root, agent="claude", skill_id=skill_id, version=1, content_hash="h"
                 ),
             )

@@ -29,7 +29,7 @@ from hivemind.library import held_back, publish
 from hivemind.retrieval import cold, relevant, withholding
 from hivemind.server.caller import Caller
 from hivemind.server.mcp import Library
-from hivemind.store import offers, schema
+from hivemind.store import installs, offers, schema
 from hivemind.store import skills as store
 from hivemind.store.database import Database, Workspace, open_database
 from hivemind.worker.answers import Answers
@@ -634,15 +634,15 @@ def test_uninstalling_looks_after_every_workspace(checkout: Checkout, words: lis
 def test_a_crash_while_taking_it_away_is_no_deletion(checkout: Checkout, step: str) -> None:
     """At each step of the removal the next publication knows that it was ours."""
     with checkout.database.read() as workspace:
-        row = store.install(workspace, checkout.file)
+        row = installs.of(workspace, checkout.file)
     assert row is not None
     held_back.put(checkout.database.path, "default", checkout.root, {checkout.id})
     with checkout.database.write() as workspace:
         from dataclasses import replace
 
-        store.put_install(workspace, replace(row, intended_hash=store.GONE))
+        installs.put(workspace, replace(row, intended_hash=installs.GONE))
         if step == "noted":
-            store.put_install(workspace, replace(row, content_hash=""))
+            installs.put(workspace, replace(row, content_hash=""))
     if step != "intended":
         checkout.file.unlink()
     report = checkout.publish()

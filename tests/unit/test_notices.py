@@ -101,3 +101,16 @@ def test_what_harmed_is_told_once(workspace: Workspace) -> None:
     )
     notices.mark(workspace, "p")
     assert notices.due(workspace, "p") == ""
+
+
+def test_whatever_comes_due_shows_in_what_is_latest(workspace: Workspace) -> None:
+    """A decision and a flag of harm each change it; telling people does not."""
+    seen = [notices.latest(workspace)]
+    learn(workspace, "shop-checks")
+    seen.append(notices.latest(workspace))
+    (skill,) = skills.listed(workspace)
+    flags.raise_one(workspace, skill.skill_id, FlagKind.HARM, message="worse", at=datetime.now(UTC))
+    seen.append(notices.latest(workspace))
+    assert len(set(seen)) == 3
+    notices.mark(workspace, "p")
+    assert notices.latest(workspace) == seen[-1]

@@ -189,7 +189,9 @@ def test_a_secret_in_a_note_is_not_stored(shop: Shop) -> None:
     (path,) = (shop.folder / "hivemind").glob("*.db")
     note = "works with token ghp_" + "16C7e42F292c6912E7710c838347Ae178B4a"
     assert shop.run("outcome", "success", "--session", session, "--note", note).code == 0
-    Library.of_machine(database_path=path, workspace_id="default", cwd=shop.root).outcome_report("success", note=note)
+    Library.of_machine(database_path=path, workspace_id="default", cwd=shop.root).outcome_report(
+        "success", note=note
+    )
     database = open_database(path)
     with database.read() as workspace:
         notes = [row.note for row in workspace.execute(schema.outcomes.select())]

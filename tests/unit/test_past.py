@@ -20,11 +20,12 @@ from hivemind.retrieval.past import answers as answering
 from hivemind.retrieval.past.asking import moment
 from hivemind.retrieval.past.meanings import MANIFEST, Meanings
 from hivemind.retrieval.past.reader import NOT_MADE
-from hivemind.store import episodes, sessions
+from hivemind.store import episodes, positions, sessions
 from hivemind.store.database import Database, Workspace, open_database
 from hivemind.store.episodes import Graded
 from hivemind.store.past import Filter
-from hivemind.store.sessions import Position, ProjectFacts, RedactedEvent
+from hivemind.store.positions import Position
+from hivemind.store.sessions import ProjectFacts, RedactedEvent
 
 NOW = datetime(2026, 8, 1, 12, tzinfo=UTC)
 SHOP = ProjectFacts(project_id="p1", name="shop", remote="host/acme/shop", root="/home/dev/shop")
@@ -33,14 +34,6 @@ TOPICS = (("login", "signing", "authentication"), ("invoice", "billing"), ("slug
 ASK, SAY = EventKind.PROMPT, EventKind.ASSISTANT
 
 Told = tuple[EventKind, str] | tuple[EventKind, str, dict[str, Any]]
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    """Give an empty database."""
-    opened = open_database(tmp_path / "hivemind.db")
-    yield opened
-    opened.close()
 
 
 def store(
@@ -158,7 +151,7 @@ def test_each_request_is_found_by_itself(database: Database) -> None:
             outcome="success",
         )  # fmt: skip
         path = Position(path="/home/dev/s.jsonl", agent="claude", session_id="s")
-        sessions.put_position(workspace, path, was=None)
+        positions.put(workspace, path, was=None)
     (one,) = ask(database, "lexer").episodes
     assert (one.session_id, one.episode, one.first_seq, one.last_seq) == ("s", 2, 2, 3)
     assert (one.agent, one.project, one.outcome) == ("claude", "shop", "success")

@@ -19,7 +19,7 @@ from hivemind.domain.skills import SkillDocument, SkillState
 from hivemind.library import lifecycle, skill_files
 from hivemind.library.document import parse, render
 from hivemind.library.publish import PublishReport, installed_paths, publish, unpublish_all
-from hivemind.store import schema
+from hivemind.store import installs, schema
 from hivemind.store import skills as store
 from hivemind.store.database import Database, open_database
 
@@ -101,9 +101,9 @@ class Library:
         with self.database.read() as workspace:
             return len(store.versions(workspace, skill.skill_id))
 
-    def installs(self) -> list[store.Install]:
+    def installs(self) -> list[installs.Install]:
         with self.database.read() as workspace:
-            return store.installs(workspace)
+            return installs.listed(workspace)
 
     def publish(self, *agents: FakeAgent, **options: Any) -> PublishReport:
         return publish(self.database, agents=agents or (AGENT,), person="person:ann", **options)
@@ -362,11 +362,11 @@ def test_another_checkout_is_remembered_after_a_crash(library: Library) -> None:
         workspace.execute(schema.projects.update().values(root=str(other)))
     assert library.publish().written == [library.file(root=other)]
     with library.database.read() as workspace:
-        row = store.install(workspace, library.file())
+        row = installs.of(workspace, library.file())
     assert row is not None
     library.file().unlink()
     with library.database.write() as workspace:
-        store.put_install(workspace, replace(row, content_hash=""))
+        installs.put(workspace, replace(row, content_hash=""))
     assert library.publish().written == [library.file()]
     assert library.now(skill).state is TRIAL
 

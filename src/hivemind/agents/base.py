@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from hivemind.domain.events import Event, SessionFacts
+from hivemind.domain.outcomes import Report
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +69,7 @@ class LineResult:
 
     events: tuple[Event, ...] = ()
     facts: SessionFacts | None = None
+    reports: tuple[Report, ...] = ()  #: what was said of how the work went
 
 
 class Transcript(Protocol):

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 #: In the order in which they are tried on a transcript whose agent is not known.
 NAMES: tuple[str, ...] = ("claude", "codex", "cursor", "hermes", "pi", "gemini", "opencode", "copilot")
+#: Programs that keep their own transcript by the Python API: they are not wired, and are known by their name.
+PROGRAMS: tuple[str, ...] = ("sdk",)
 
 
 @cache
@@ -25,7 +27,7 @@ def agents() -> "tuple[Agent, ...]":
 
 def by_name(name: str) -> "Agent":
     """Give the agent called `name`; raise where there is none."""
-    if name in NAMES:
+    if name in NAMES or name in PROGRAMS:
         return _load(name)
     raise HivemindError(
         "agent-unknown", f"{name!r} is not an agent", hint="known agents: " + ", ".join(NAMES)

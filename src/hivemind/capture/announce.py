@@ -45,7 +45,7 @@ def main(argv: list[str]) -> None:
         if len(argv) > 3:
             _run(agent=argv[1], event=argv[2], data=data, root=argv[4] if len(argv) > 4 else "")
     except BaseException as error:
-        _record(data, argv[1:3], error)
+        record_failure(data, argv[1:3], error)
     finally:
         try:
             sys.stdout.flush()
@@ -129,7 +129,8 @@ def _stdin() -> bytes:
     return b"".join(parts)
 
 
-def _make_folder(data: str, folder: str) -> None:
+def make_folder(data: str, folder: str) -> None:
+    """Make a folder of the data folder, and the data folder, for this user only."""
     if not os.path.isdir(folder):
         # One by one: `makedirs` gives its mode to the last folder only.
         os.makedirs(os.path.dirname(data), exist_ok=True)
@@ -141,8 +142,8 @@ def _make_folder(data: str, folder: str) -> None:
 
 
 def _announce(data: str, folder: str, name: str, line: str) -> None:
-    _make_folder(data, folder)
-    _append(os.path.join(folder, name + ".jsonl"), line)
+    make_folder(data, folder)
+    append(os.path.join(folder, name + ".jsonl"), line)
 
 
 def _failure(data: str, folder: str, name: str, line: str):  # type: ignore[no-untyped-def]
@@ -154,7 +155,8 @@ def _failure(data: str, folder: str, name: str, line: str):  # type: ignore[no-u
     return None
 
 
-def _append(path: str, line: str) -> None:
+def append(path: str, line: str) -> None:
+    """Append a line in one write, whatever else writes to the file."""
     # Without O_NONBLOCK whatever else has this name, such as a pipe, would hold the agent up.
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NONBLOCK", 0)
     fd = os.open(path, flags, 0o600)
@@ -173,15 +175,15 @@ def _keep(data: str, agent: str, name: str, record: dict) -> str:  # type: ignor
     from hivemind.domain import plain_json
 
     folder = layout.kept_dir(data, agent)
-    _make_folder(data, os.path.dirname(folder))
-    _make_folder(data, folder)
+    make_folder(data, os.path.dirname(folder))
+    make_folder(data, folder)
     path = os.path.join(folder, name + ".jsonl")
-    _append(path, plain_json.dumps({"at": time.time(), **record}))
+    append(path, plain_json.dumps({"at": time.time(), **record}))
     return path
 
 
 def _skip(data: str, folder: str, name: str) -> None:
-    _make_folder(data, folder)
+    make_folder(data, folder)
     os.close(os.open(os.path.join(folder, name), os.O_WRONLY | os.O_CREAT, 0o600))
 
 
@@ -302,7 +304,7 @@ def _connect(data: str):  # type: ignore[no-untyped-def]
     try:
         _start_worker(data)
     except OSError as error:
-        _record(data, ["start", "worker"], error)
+        record_failure(data, ["start", "worker"], error)
     return None
 
 
@@ -326,7 +328,7 @@ def _start_worker(data: str) -> None:
 
     if not hasattr(os, "fork") or os.environ.get("HIVEMIND_WORKER", "").strip().lower() in OFF:
         return
-    starting = _claim_start(layout.worker_starting(data))
+    starting = claim_start(layout.worker_starting(data))
     if starting < 0:
         return
     child = os.fork()
@@ -346,12 +348,12 @@ def _start_worker(data: str) -> None:
         # -E and -P: neither the agent's PYTHONPATH nor the folder it runs in may be a place to import from.
         os.execv(sys.executable, [sys.executable, "-E", "-P", "-m", "hivemind.worker", data])  # noqa: S606
     except BaseException as error:
-        _record(data, ["start", "worker"], error)
+        record_failure(data, ["start", "worker"], error)
     finally:
         os._exit(0)
 
 
-def _claim_start(path: str) -> int:
+def claim_start(path: str) -> int:
     """Give the open file that says who starts the worker; negative while another start is under way."""
     try:
         return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
@@ -380,7 +382,7 @@ def _starting(pid: bytes) -> bool:
     return True
 
 
-def _record(data: str, where: list[str], error: BaseException) -> None:
+def record_failure(data: str, where: list[str], error: BaseException) -> None:
     """Keep the failure for `hivemind doctor`; a failure to do so has nowhere to go."""
     try:
         path = os.path.join(data, "hook-errors.jsonl")

@@ -15,9 +15,10 @@ from hivemind.capture import exclusion
 from hivemind.capture.git import project_of
 from hivemind.capture.redaction import Redactor
 from hivemind.domain.events import Event, EventKind, ResultStatus, SessionFacts, session_key
+from hivemind.domain.outcomes import Report
 from hivemind.domain.text import storable
 from hivemind.errors import HivemindError
-from hivemind.store import sessions
+from hivemind.store import episodes, positions, sessions
 from hivemind.store.database import Database, Workspace
 
 #: A transaction's share of a transcript: small enough that others wait milliseconds, large enough to be fast.
@@ -67,6 +68,7 @@ class _Batch:
     bad_lines: int = 0
     end: int = 0
     said: set[int] = field(default_factory=set)
+    reports: list[Report] = field(default_factory=list)
 
 
 def ingest(
@@ -96,7 +98,7 @@ def ingest(
         try:
             with agent.open_transcript(path) as file:
                 _ingest(database, file, reader=reader, workspace_id=workspace_id, done=done)
-        except sessions.ContendedError:
+        except positions.ContendedError:
             if turn == MAX_TURNS - 1:
                 raise
         else:
@@ -112,7 +114,7 @@ def _ingest(
     database: Database, file: Transcript, *, reader: "_Reader", workspace_id: str, done: Ingested
 ) -> None:
     with database.read(workspace_id) as workspace:
-        held = sessions.position(workspace, done.path)
+        held = positions.of(workspace, done.path)
         remote = _remote(held.reader_state or {}) if held else ""
         denied = held is not None and reader.denies(workspace, held.session_id, remote=remote)
         # Of a session that was deleted, it is asked again where it is.
@@ -146,8 +148,8 @@ def _ingest(
         done.problem = file.problem
 
 
-def _start(held: sessions.Position | None, *, file: Transcript, done: Ingested) -> sessions.Position:
-    fresh = sessions.Position(path=done.path, agent=done.agent)
+def _start(held: positions.Position | None, *, file: Transcript, done: Ingested) -> positions.Position:
+    fresh = positions.Position(path=done.path, agent=done.agent)
     if held is None:
         return fresh
     size = file.size_bytes()
@@ -212,6 +214,9 @@ class _Reader:
             batch.facts = _merge(batch.facts, facts)
         batch.said.update(_checksum(e.text) for e in result.events if e.kind is EventKind.ASSISTANT)
         batch.events.extend(redact(event, self.redactor) for event in result.events)
+        for report in result.reports:
+            note = self.redactor.redact(storable(_shorten(report.note))).text
+            batch.reports.append(replace(report, session_id=session_key(report.session_id), note=note))
 
     def _clean(self, facts: SessionFacts) -> SessionFacts:
         if self.facts is None or self.facts[0].session_id != facts.session_id:
@@ -334,13 +339,13 @@ def _store(
     database: Database,
     batch: _Batch,
     *,
-    at: sessions.Position,
-    held: sessions.Position | None,
+    at: positions.Position,
+    held: positions.Position | None,
     reader: _Reader,
     file: Transcript,
     workspace_id: str,
     done: Ingested,
-) -> sessions.Position:
+) -> positions.Position:
     session_id = at.session_id or (batch.facts.session_id if batch.facts else "")
     if batch.events and not session_id:
         session_id = session_key(Path(at.path).name.split(".")[0])
@@ -356,7 +361,7 @@ def _store(
     )
     stored, denied = sessions.Appended(), False
     with database.write(workspace_id, alone=False) as workspace:
-        sessions.put_position(workspace, new, was=held)
+        positions.put(workspace, new, was=held)
         cwd = batch.facts.cwd if batch.facts else ""
         denied = bool(session_id) and reader.denies(workspace, session_id, cwd=cwd)
         if denied:  # its remote became known only now
@@ -368,6 +373,9 @@ def _store(
             began_in = sessions.cwd_of(workspace, session_id) or facts.cwd
             project = project_of(began_in, remote=_remote(reader.state.values))
             stored = sessions.append(workspace, facts, events=batch.events, project=project)
+        for report in [] if denied else batch.reports:
+            about = report.event_id or sessions.latest_prompt(workspace, report.session_id)
+            episodes.report(workspace, replace(report, event_id=about))
     if denied:
         raise _excluded(f"session {session_id!r}")
     done.events += stored.events
@@ -382,7 +390,7 @@ def _remote(values: Mapping[str, Any]) -> str:
     return remote if isinstance(remote, str) else ""
 
 
-def _tally(done: Ingested, batch: _Batch, *, at: sessions.Position, new: sessions.Position) -> None:
+def _tally(done: Ingested, batch: _Batch, *, at: positions.Position, new: positions.Position) -> None:
     done.lines, done.bad_lines = new.lines, new.bad_lines
     done.said |= batch.said
     done.bytes_read += new.offset_bytes - at.offset_bytes

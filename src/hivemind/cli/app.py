@@ -43,6 +43,11 @@ class App:
         return config.load(self.environment.data)
 
     @property
+    def team_settings(self) -> config.Settings:
+        """Give the settings of a team's server: where nothing else is set, a person approves each skill."""
+        return config.for_team(self.data)
+
+    @property
     def data(self) -> Path:
         """Give Hivemind's own folder."""
         return self.environment.data

@@ -81,7 +81,7 @@ def store(
     """Ingest transcripts with a progress bar; give what each gave, and what was refused and why."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from hivemind.store import sessions
+    from hivemind.store import positions
 
     redactor = boundary.redactor()
     done: list[dict[str, Any]] = []
@@ -92,7 +92,7 @@ def store(
     with app.database(must_exist=False) as database, bar:
         # A name that no workspace can have fails here, not with every file.
         with database.write(app.workspace_id) as workspace:
-            elsewhere = sessions.kept_elsewhere(workspace)
+            elsewhere = positions.kept_elsewhere(workspace)
         task = bar.add_task("storing sessions", total=len(waiting))
         for path, agent in waiting:
             started = time.perf_counter()

@@ -25,8 +25,7 @@ _SHOWN_REASONS = 5
 @click.argument(
     "files",
     nargs=-1,
-    required=True,
-    metavar="FILE…",
+    metavar="[FILE…]",
     type=click.Path(dir_okay=False, path_type=Path),
 )
 @click.option(
@@ -37,6 +36,9 @@ _SHOWN_REASONS = 5
 @click.option("--everywhere", is_flag=True, help="It is for every project.")
 @click.option("--dry-run", is_flag=True, help="Say what would be imported; store nothing.")
 @click.option("--forget", is_flag=True, help="Delete what was imported from files of these names.")
+@click.option(
+    "--from-deeplake", is_flag=True, help="Bring over an Activeloop Hivemind workspace: sessions and skills."
+)
 @click.option("--no-mine", is_flag=True, help="Only store; the next import mines.")
 @json_option
 @pass_app
@@ -48,6 +50,7 @@ def import_data(
     everywhere: bool,
     dry_run: bool,
     forget: bool,
+    from_deeplake: bool,
     no_mine: bool,
     as_json: bool,
 ) -> None:
@@ -60,13 +63,18 @@ def import_data(
 
     Exits 1 where a row is refused; the others are taken in. `--forget` goes by the files' names, and exits 1
     where nothing was imported from a name that is no file either.
+
+    `--from-deeplake` takes no file: it reads ~/.deeplake/credentials.json, or HIVEMIND_TOKEN,
+    HIVEMIND_ORG_ID, HIVEMIND_WORKSPACE_ID and HIVEMIND_API_URL. Sessions are stored as if captured here.
     """
-    if project and everywhere:
-        raise click.UsageError("--project and --everywhere exclude each other")
-    if forget and dry_run:
-        raise click.UsageError("--forget and --dry-run exclude each other")
-    if missing := [path for path in files if not (forget or path.is_file())]:
-        raise click.BadParameter(f"file {str(missing[0])!r} does not exist", param_hint="FILE…")
+    if from_deeplake:
+        if files or project or everywhere or forget:
+            raise click.UsageError("--from-deeplake goes with --dry-run and --json alone")
+        from hivemind.cli.from_deeplake import bring_over
+
+        bring_over(app, dry_run=dry_run, as_json=as_json)
+        return
+    _check(files, project=project, everywhere=everywhere, forget=forget, dry_run=dry_run)
     reports: list[FileReport] = []
     learnt: list[Learnt] = []
     forgotten: dict[Path, int] = {}
@@ -96,6 +104,19 @@ def import_data(
         app.note(f"{storable(path.name)}: none of its rows are known for {where}{missing_too}")
     if any(report.refused for report in reports) or any(not path.is_file() for path in unknown):
         raise click.exceptions.Exit(1)
+
+
+def _check(
+    files: tuple[Path, ...], *, project: Path | None, everywhere: bool, forget: bool, dry_run: bool
+) -> None:
+    if not files:
+        raise click.UsageError("name a FILE, or --from-deeplake")
+    if project and everywhere:
+        raise click.UsageError("--project and --everywhere exclude each other")
+    if forget and dry_run:
+        raise click.UsageError("--forget and --dry-run exclude each other")
+    if missing := [path for path in files if not (forget or path.is_file())]:
+        raise click.BadParameter(f"file {str(missing[0])!r} does not exist", param_hint="FILE…")
 
 
 def _project(app: App, database: "Database", folder: Path, *, keep: bool) -> tuple[str, str]:

@@ -28,6 +28,12 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "export": ("finetune_export", "export", "Write graded work as files to train a model with."),
     "search": ("search", "search", "Search past work and skills in plain words."),
     "explain": ("explain", "explain", "Show which skills a prompt would be given, and why."),
+    "render": (
+        "render",
+        "render",
+        "Print the skills for a prompt as a block for a system prompt.",
+    ),
+    "traces": ("traces", "traces", "Show how programs send their traces, and what came in."),
     "sessions": ("sessions", "sessions", "List, show and delete stored sessions."),
     "outcome": ("outcome", "outcome", "Say how a session's work turned out."),
     "redact": ("redact", "redact", "Print a file without its secrets."),

@@ -1,12 +1,17 @@
 """`serve`: a team's server."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from hivemind.cli.app import App, pass_app
 from hivemind.cli.team import database_option, require_server, team_database
 from hivemind.errors import HivemindError
+
+if TYPE_CHECKING:
+    from hivemind.store.database import Database
 
 #: Of the collector of figures; a secret is no option, as the list of processes shows those.
 METRICS_VARIABLE = "HIVEMIND_METRICS_TOKEN"
@@ -21,6 +26,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--tls-cert", type=_FILE, help="Certificate with its chain, PEM.")
 @click.option("--tls-key", type=_FILE, help="Its key, PEM.")
 @click.option("--workspace", default="team", show_default=True, help="Name of the first workspace.")
+@click.option("--no-worker", is_flag=True, help="Only serve; `hivemind worker --database-url` distils.")
 @click.option("--organisation", default="", help="Whose it is; the workspace's name where none is given.")
 @pass_app
 def serve(
@@ -32,6 +38,7 @@ def serve(
     tls_cert: Path | None,
     tls_key: Path | None,
     workspace: str,
+    no_worker: bool,
     organisation: str,
 ) -> None:
     """Serve a team: sessions come in, skills go out.
@@ -67,5 +74,23 @@ def serve(
             site = serving.site_of(
                 database, base_url=address, is_named=bool(named), metrics_token=metrics_token
             )
-            serving.run(create_app(site), listening, tls=tls)
+            stop = None if no_worker else _distilling(app, database)
+            try:
+                serving.run(create_app(site), listening, tls=tls)
+            finally:
+                if stop is not None:
+                    stop()
     app.note("stopped")
+
+
+def _distilling(app: App, database: "Database") -> Callable[[], None]:
+    """Have this process distil, too, in the time between requests; gives what ends it."""
+    from hivemind.worker.shared import SharedWorker, started
+
+    worker = SharedWorker(
+        database=database,
+        settings=app.team_settings,
+        variables=app.environment.variables,
+        data=app.data,
+    )
+    return started(worker)

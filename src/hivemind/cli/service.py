@@ -10,14 +10,24 @@ from hivemind.errors import HivemindError
 
 
 @click.command()
+@click.option(
+    "--database-url",
+    envvar="HIVEMIND_DATABASE_URL",
+    default="",
+    metavar="URL",
+    help="Work on a team's PostgreSQL database, beside any number of other workers, until told to stop.",
+)
 @pass_app
-def worker(app: App) -> None:
+def worker(app: App, database_url: str) -> None:
     """Run the background worker in the foreground.
 
     Hooks start it by themselves; run it here to watch what it does. It stops when idle, or with Ctrl-C.
     """
+    if database_url:
+        _work_on(app, database_url)
+        return
     from hivemind.worker.lock import WorkerLock
-    from hivemind.worker.loop import run
+    from hivemind.worker.process import run
 
     lock = WorkerLock(app.data)
     if not lock.acquire():
@@ -28,6 +38,28 @@ def worker(app: App) -> None:
         )
     app.note(f"worker running on {app.data}; stop it with Ctrl-C")
     run(app.data, lock=lock, variables=dict(os.environ))
+
+
+def _work_on(app: App, database_url: str) -> None:
+    """Do the jobs of a team's database until a signal comes; what is at hand is finished first."""
+    import logging
+    import signal
+
+    from hivemind.store.database import open_url
+    from hivemind.worker.shared import SharedWorker
+
+    logging.basicConfig(format="%(asctime)s %(message)s", level=logging.INFO)
+    database = open_url(database_url)
+    shared = SharedWorker(
+        database=database, settings=app.team_settings, variables=dict(os.environ), data=app.data
+    )
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda *_: shared.stopped.set())
+    app.note(f"worker {shared.owner} waits for jobs; stop it with Ctrl-C")
+    try:
+        shared.run()
+    finally:
+        database.close()
 
 
 @click.command()

@@ -89,7 +89,7 @@ def show(app: App, *, session_id: str, full: bool, as_json: bool) -> None:
     app.say(f"{session.session_id}  {session.agent} {session.agent_version}  {session.request_model}")
     app.say(f"{session.cwd}  {session.git_branch}  {session.git_remote}")
     for row in rows:
-        if row.kind != "usage":
+        if row.kind != "usage" and (row.text or row.kind != "system"):
             app.say(_line(row, full=full))
     for episode in episodes:
         app.say(_episode(episode))

@@ -79,7 +79,7 @@ def list_skills(app: App, *, state: str | None, as_json: bool) -> None:
 def show(app: App, *, name: str, version: int | None, raw: bool, as_json: bool) -> None:
     """Show a skill with its evidence and decisions."""
     from hivemind.library.document import render
-    from hivemind.store import offers
+    from hivemind.store import installs, offers
     from hivemind.store import skills as store
 
     with app.database() as database, database.read(app.workspace_id) as workspace:
@@ -88,7 +88,7 @@ def show(app: App, *, name: str, version: int | None, raw: bool, as_json: bool) 
         shown = store.version_of(workspace, skill.skill_id, version=version or skill.version)
         cited = store.evidence_of(workspace, shown.lesson_ids)
         decisions = store.decisions(workspace, skill.skill_id)
-        files = [i for i in store.installs(workspace) if i.skill_id == skill.skill_id]
+        files = [i for i in installs.listed(workspace) if i.skill_id == skill.skill_id]
     if as_json:
         emit(
             {

@@ -38,37 +38,60 @@ def distill(
     *,
     author: str,
     policy: str = "auto",
+    project_id: str | None = None,
     progress: Callable[[int, int], None] | None = None,
     graded: Callable[[Workspace, str], object] = lambda _workspace, _session_id: None,
 ) -> DistillReport:
     """Mine the sessions that have something new, and bring the skills of their projects up to date.
 
-    `graded` is called with each session that was graded, in the transaction that stores its episodes.
+    Of one project alone where one is given, whatever others have that is new: several workers then share
+    the work, and `settle` follows. `graded` is called with each session that was graded, in the transaction
+    that stores its episodes.
     """
     report = DistillReport()
-    repositories.unite(database, workspace_id, miners_version=miners.VERSION)
-    sweep.grade_new(database, workspace_id, graded=graded)
+    if project_id is None:
+        repositories.unite(database, workspace_id, miners_version=miners.VERSION)
+    sweep.grade_new(database, workspace_id, project_id=project_id, graded=graded)
     with database.read(workspace_id) as workspace:
-        waiting = lessons.unmined(workspace, miners_version=miners.VERSION)
-        due = {session.project_id for session in waiting} | widening.unsettled(workspace)
-    for project_id in sorted(due):
-        chosen = [session for session in waiting if session.project_id == project_id]
-        concerned = {project_id}
+        waiting = lessons.unmined(workspace, miners_version=miners.VERSION, project_id=project_id)
+        due = {session.project_id for session in waiting}
+        due |= widening.unsettled(workspace) if project_id is None else {project_id}
+    for each in sorted(due):
+        chosen = [session for session in waiting if session.project_id == each]
+        concerned = {each}
         for session in chosen:
             concerned |= _mine(database, workspace_id, session)
             report.sessions_mined += 1
             if progress is not None:
                 progress(report.sessions_mined, len(waiting))
         with database.write(workspace_id) as workspace:
-            for each in sorted(filter(None, concerned)):
-                contrast.refresh(workspace, each, known=partial(_stated, workspace, each))
-                known = lessons.of_project(workspace, each)
+            for one in sorted(filter(None, concerned)):
+                contrast.refresh(workspace, one, known=partial(_stated, workspace, one))
+                known = lessons.of_project(workspace, one)
                 report.lessons += len(known)
-                report.changes += _compose(workspace, each, known, author=author, policy=policy)
+                report.changes += _compose(workspace, one, known, author=author, policy=policy)
             lessons.mark_mined(workspace, chosen, miners_version=miners.VERSION)
-    with database.write(workspace_id) as workspace:
-        report.changes += widening.widen(workspace, author=author, policy=policy)
+    if project_id is None:
+        report.changes += _widened(database, workspace_id, author=author, policy=policy)
     return report
+
+
+def settle(database: Database, workspace_id: str, *, author: str, policy: str) -> DistillReport:
+    """Bring what concerns several projects up to date, after each was distilled alone."""
+    repositories.unite(database, workspace_id, miners_version=miners.VERSION)
+    report = DistillReport()
+    with database.read(workspace_id) as workspace:
+        unsettled = widening.unsettled(workspace)
+    for project_id in sorted(unsettled):
+        done = distill(database, workspace_id, author=author, policy=policy, project_id=project_id)
+        report.changes += done.changes
+    report.changes += _widened(database, workspace_id, author=author, policy=policy)
+    return report
+
+
+def _widened(database: Database, workspace_id: str, *, author: str, policy: str) -> list[Change]:
+    with database.write(workspace_id) as workspace:
+        return widening.widen(workspace, author=author, policy=policy)
 
 
 def _stated(workspace: Workspace, project_id: str) -> list[Stated]:

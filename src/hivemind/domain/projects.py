@@ -33,6 +33,19 @@ def normalise_remote(url: str) -> str:
     return f"{host.lower()}/{path}" if host and path else ""
 
 
+#: Where the normalised remotes of programs are that are named by themselves, and not by a repository.
+SERVICE_HOST = "service"
+
+
+def service_remote(name: str) -> str:
+    """Give what stands for a git remote where a program is named: `service/shop-bot`, or its real remote."""
+    real = normalise_remote(name)
+    if real:
+        return real
+    cleaned = re.sub(r"[^\w.@+/-]+", "-", name.strip().lower()).strip("/-")[:200]
+    return f"{SERVICE_HOST}/{cleaned}" if cleaned else ""
+
+
 def main_folder(root: str) -> str:
     """Give the checkout whose worktree a folder is, told by where tools put worktrees; else the folder."""
     found = _WORKTREE.match(root)

@@ -5,7 +5,7 @@ Everything is computed anew from the stored exposures; the channels read the tab
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -29,6 +29,9 @@ MOST_DAYS = 60
 MAX_MODELS = 20
 #: What agents write where no model answered.
 NO_MODELS = frozenset({"", "<synthetic>", "synthetic", "unknown"})
+#: Bound parameters of one statement.
+_CHUNK = 500
+_LIVE = [state.value for state in LIVE_STATES]
 _DATE = re.compile(r"[-@]20\d{2}-?\d{2}-?\d{2}$")
 
 
@@ -83,6 +86,14 @@ class _Counts:
         return self.given + self.withheld
 
 
+@dataclass(frozen=True, slots=True)
+class _New:
+    """Hold a model that is new here, with its episodes of the skills that others had before it."""
+
+    model: _Recent
+    known: dict[str, _Counts]
+
+
 def refresh(
     workspace: Workspace,
     *,
@@ -97,18 +108,22 @@ def refresh(
 
     `numbers` are those by which skills are promoted: what seems to do harm is withheld more.
     """
-    wanted: dict[tuple[str, str], Holdout] = {}
-    if enabled:
-        base = {SkillState.TRIAL: trial_percent / 100, SkillState.ACTIVE: active_percent / 100}
-        live = _live(workspace)
-        for skill in live:
-            row = _of_state(skill, base[skill.state], (numbers or {}).get(skill.skill_id))
-            wanted[row.skill_id, ""] = row
-        if new_model_percent and any(base.values()):
-            for row in _of_new_models(workspace, live, new_model_percent / 100, now or datetime.now(UTC)):
-                if row.share > wanted[row.skill_id, ""].share > 0:
-                    wanted[row.skill_id, row.request_model] = row
-    return _store(workspace, wanted)
+    if not enabled:
+        return _store(workspace, {}, before=_stored(workspace))
+    base = {SkillState.TRIAL: trial_percent / 100, SkillState.ACTIVE: active_percent / 100}
+    numbers = numbers or {}
+    # Of a large library nearly every skill has the share of its state, as it had before: only what may be
+    # otherwise is looked at here, and the database finds that.
+    out_of_line = _out_of_line(workspace, base)
+    new = _new_models(workspace, now or datetime.now(UTC)) if new_model_percent and any(base.values()) else []
+    concerned = {*out_of_line, *numbers, *(skill_id for one in new for skill_id in one.known)}
+    live = _live(workspace, concerned)
+    rows = [_of_state(skill, base[skill.state], numbers.get(skill.skill_id)) for skill in live]
+    wanted = {(row.skill_id, ""): row for row in rows}
+    for row in _of_new_models(live, new, new_model_percent / 100):
+        if row.share > wanted[row.skill_id, ""].share > 0:
+            wanted[row.skill_id, row.request_model] = row
+    return _store(workspace, wanted, before=_stored(workspace, concerned))
 
 
 def standings(workspace: Workspace) -> list[Standing]:
@@ -142,37 +157,75 @@ def standings(workspace: Workspace) -> list[Standing]:
     return found
 
 
-def _live(workspace: Workspace) -> list[_Live]:
-    s = schema.skills
-    rows = workspace.execute(
-        sa.select(s.c.skill_id, s.c.state, s.c.project_id)
-        .where(s.c.workspace_id == workspace.workspace_id)
-        .where(s.c.state.in_([state.value for state in LIVE_STATES]))
+def _out_of_line(workspace: Workspace, base: Mapping[SkillState, float]) -> set[str]:
+    """Name the skills with another row than that of their state, and those with a row that are not live."""
+    s, h = schema.skills, schema.holdouts
+    same = sa.and_(h.c.workspace_id == s.c.workspace_id, h.c.skill_id == s.c.skill_id)
+    in_line = sa.or_(
+        *(
+            sa.and_(s.c.state == state.value, h.c.share == share, h.c.reason == _reason(state, share))
+            for state, share in base.items()
+        )
     )
-    return [_Live(row.skill_id, SkillState(row.state), row.project_id) for row in rows]
+    here = s.c.workspace_id == workspace.workspace_id
+    lacking = (
+        sa.select(s.c.skill_id)
+        .outerjoin(h, sa.and_(same, h.c.request_model == ""))
+        .where(here, s.c.state.in_(_LIVE), sa.or_(h.c.skill_id.is_(None), sa.not_(in_line)))
+    )
+    left = (
+        sa.select(h.c.skill_id)
+        .outerjoin(s, sa.and_(same, s.c.state.in_(_LIVE)))
+        .where(h.c.workspace_id == workspace.workspace_id)
+        .where(sa.or_(s.c.skill_id.is_(None), h.c.request_model != ""))
+    )
+    return {*workspace.execute(lacking).scalars(), *workspace.execute(left).scalars()}
+
+
+def _live(workspace: Workspace, skill_ids: Collection[str]) -> list[_Live]:
+    s = schema.skills
+    query = sa.select(s.c.skill_id, s.c.state, s.c.project_id)
+    query = query.where(s.c.workspace_id == workspace.workspace_id, s.c.state.in_(_LIVE))
+    return [
+        _Live(row.skill_id, SkillState(row.state), row.project_id)
+        for chunk in _chunks(skill_ids)
+        for row in workspace.execute(query.where(s.c.skill_id.in_(chunk)))
+    ]
+
+
+def _reason(state: SkillState, base: float) -> str:
+    what = "on trial" if state is SkillState.TRIAL else "active"
+    return f"{what}: withheld from {_percent(base)} of sessions"
 
 
 def _of_state(skill: _Live, base: float, numbers: policy.Numbers | None) -> Holdout:
     share = base if numbers is None else policy.holdout_share(skill.state, numbers, base)
-    what = "on trial" if skill.state is SkillState.TRIAL else "active"
-    reason = f"{what}: withheld from {_percent(base)} of sessions"
+    reason = _reason(skill.state, base)
     if share > base:
         reason = f"it seems to do harm: withheld from {_percent(share)} of sessions until that is known"
     return Holdout(skill_id=skill.skill_id, request_model="", share=share, reason=reason)
 
 
-def _of_new_models(workspace: Workspace, live: list[_Live], share: float, now: datetime) -> Iterator[Holdout]:
+def _new_models(workspace: Workspace, now: datetime) -> list[_New]:
     recent = _recent(workspace, now)
     counts = _counts(workspace) if recent else {}
-    before = {one.name: _had_before(workspace, one) for one in recent}
+    found = []
+    for one in recent:
+        had = _had_before(workspace, one)
+        known = {skill_id for skill_id, episodes in had.items() if episodes >= KNOWN_EPISODES}
+        own = {skill_id: counts.get(skill_id, {}).get(one.name, _Counts()) for skill_id in known}
+        found.append(_New(one, own))
+    return found
+
+
+def _of_new_models(live: list[_Live], new: list[_New], share: float) -> Iterator[Holdout]:
     for skill in live:
-        of_skill = counts.get(skill.skill_id, {})
-        for one in recent:
-            if skill.project_id and skill.project_id not in one.projects:
+        for one in new:
+            own = one.known.get(skill.skill_id)
+            if own is None or (skill.project_id and skill.project_id not in one.model.projects):
                 continue
-            model, own = one.name, of_skill.get(one.name, _Counts())
-            known = before[model].get(skill.skill_id, 0) >= KNOWN_EPISODES
-            if known and own.withheld < ENOUGH_EPISODES and own.episodes < MOST_EPISODES:
+            model = one.model.name
+            if own.withheld < ENOUGH_EPISODES and own.episodes < MOST_EPISODES:
                 yield Holdout(
                     skill_id=skill.skill_id,
                     request_model=model,
@@ -242,18 +295,29 @@ def _counts(workspace: Workspace) -> dict[str, dict[str, _Counts]]:
     return found
 
 
-def _stored(workspace: Workspace) -> dict[tuple[str, str], Holdout]:
+def _stored(workspace: Workspace, skill_ids: Collection[str] | None = None) -> dict[tuple[str, str], Holdout]:
     h = schema.holdouts
-    rows = workspace.execute(sa.select(h).where(h.c.workspace_id == workspace.workspace_id))
-    names = Holdout.__dataclass_fields__
-    return {
-        (row.skill_id, row.request_model): Holdout(**{name: row._mapping[name] for name in names})
-        for row in rows
-    }
+    query = sa.select(*(h.c[name] for name in Holdout.__dataclass_fields__))
+    query = query.where(h.c.workspace_id == workspace.workspace_id)
+    queries = [query] if skill_ids is None else [query.where(h.c.skill_id.in_(c)) for c in _chunks(skill_ids)]
+    rows = (row for each in queries for row in workspace.execute(each))
+    return {(row.skill_id, row.request_model): Holdout(**row._mapping) for row in rows}
 
 
-def _store(workspace: Workspace, wanted: dict[tuple[str, str], Holdout]) -> int:
-    h, before = schema.holdouts, _stored(workspace)
+def _chunks(skill_ids: Collection[str]) -> Iterator[list[str]]:
+    ordered = sorted(skill_ids)
+    for start in range(0, len(ordered), _CHUNK):
+        yield ordered[start : start + _CHUNK]
+
+
+def _store(
+    workspace: Workspace,
+    wanted: dict[tuple[str, str], Holdout],
+    *,
+    before: dict[tuple[str, str], Holdout],
+) -> int:
+    """Put what is wanted in place of what was stored before of the same skills."""
+    h = schema.holdouts
     changed = [row for key, row in wanted.items() if before.get(key) != row]
     for row in changed:
         bulk.put(workspace, h, {name: getattr(row, name) for name in Holdout.__dataclass_fields__})

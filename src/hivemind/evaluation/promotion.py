@@ -48,10 +48,11 @@ def apply(
         if skill.scope == lifecycle.OWN_SCOPE
         and (change := _looked_at_again(workspace, skill, policies)) is not None
     ]
-    # What harms of a server's skills is the server's to judge, by the numbers of everybody.
-    live = [s for s in store.listed(workspace, states=LIVE_STATES) if s.scope == lifecycle.OWN_SCOPE]
     measured = uplift.by_skill(workspace) if measured is None else measured
-    for skill in live:
+    # A skill that no episode had has no numbers, and waits. What harms of a server's skills is the server's
+    # to judge, by the numbers of everybody.
+    live = store.listed(workspace, states=LIVE_STATES, skill_ids=measured)
+    for skill in (one for one in live if one.scope == lifecycle.OWN_SCOPE):
         change = _judged(workspace, skill, measured.get(skill.skill_id), policies=policies, now=now)
         changes += [change] if change else []
     return changes

@@ -38,14 +38,21 @@ def refresh(
     policies: Policies,
     shares: Shares,
     now: datetime | None = None,
+    sweeps: bool = True,
 ) -> Refreshed:
-    """Bring everything that is derived from outcomes up to date; running it again changes nothing."""
+    """Bring everything that is derived from outcomes up to date; running it again changes nothing.
+
+    Without `sweeps` what skills name is not compared with their projects, which reads every one of them.
+    """
     now = now or datetime.now(UTC)
     joined = joining.join_new(database, workspace_id, now=now)
-    with database.read(workspace_id) as workspace:
-        seen = sweep.look(workspace, now=now)
+    seen = None
+    if sweeps:
+        with database.read(workspace_id) as workspace:
+            seen = sweep.look(workspace, now=now)
     with database.write(workspace_id) as workspace:
-        sweep.record(workspace, seen, now=now)
+        if seen is not None:
+            sweep.record(workspace, seen, now=now)
         measured = uplift.by_skill(workspace)
         changes = promotion.apply(workspace, policies=policies, now=now, measured=measured)
         changed = set_shares(workspace, shares, now=now, measured=measured)

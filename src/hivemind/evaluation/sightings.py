@@ -20,7 +20,7 @@ from hivemind.domain.exposures import Arm, Channel, Offer
 from hivemind.domain.skills import LIVE_STATES, SkillDocument
 from hivemind.library.document import render
 from hivemind.store import exposures as stored
-from hivemind.store import offers, skills
+from hivemind.store import installs, offers, skills
 from hivemind.store.database import Workspace
 from hivemind.store.skills import Skill
 
@@ -74,7 +74,7 @@ class _Shelf:
     @classmethod
     def of(cls, workspace: Workspace, session: Any) -> "_Shelf":
         """Gather a project's own skills and those of every project, and what was ever written for them."""
-        installed = skills.installs(workspace)
+        installed = installs.listed(workspace)
         cwd = session.cwd or ""
         here = {row.skill_id for row in installed if _is_below(cwd, row.root)}
         listed = [

@@ -166,7 +166,7 @@ def _totals(
 
 def _strata(workspace: Workspace, *, skill_ids: Sequence[str] | None) -> Iterable[Any]:
     """Give a row of sums for each skill, project, model, share and arm of the experiment."""
-    x, e, v = schema.exposures, schema.episodes, _measured_versions(workspace)
+    x, e, v = schema.exposures, schema.episodes, _measured_versions(workspace, skill_ids)
     success = sa.case((e.c.score_label == Outcome.SUCCESS.value, 1), else_=0)
     known = sa.case((e.c.score_label.in_([Outcome.SUCCESS.value, Outcome.FAILURE.value]), 1), else_=0)
     # The draw is what was by chance. Who got the skill all the same looked for it, as agents in trouble do.
@@ -207,7 +207,7 @@ def _strata(workspace: Workspace, *, skill_ids: Sequence[str] | None) -> Iterabl
         )
 
 
-def _measured_versions(workspace: Workspace) -> sa.Subquery:
+def _measured_versions(workspace: Workspace, skill_ids: Sequence[str] | None) -> sa.Subquery:
     """Give from which to which version each skill is one text: a person's, with the machine's revisions."""
     s, v = schema.skills, schema.skill_versions
     worded = sa.func.max(sa.case((v.c.origin.in_(_NEW_TEXT), v.c.version), else_=1))
@@ -221,7 +221,7 @@ def _measured_versions(workspace: Workspace) -> sa.Subquery:
                 v.c.version <= s.c.version,
             ),
         )
-        .where(s.c.workspace_id == workspace.workspace_id)
+        .where(s.c.workspace_id == workspace.workspace_id, *_few(s.c.skill_id, skill_ids))
         .group_by(s.c.skill_id)
         .subquery()
     )
@@ -271,11 +271,18 @@ def _chosen(query: sa.Select[Any], column: Any, skill_ids: Sequence[str] | None)
         yield query.where(column.in_(unique[start : start + _CHUNK]))
 
 
+def _few(column: Any, skill_ids: Sequence[str] | None) -> list[Any]:
+    """Choose some skills where they are few enough for one statement."""
+    return [] if skill_ids is None or len(skill_ids) > _CHUNK else [column.in_(sorted(set(skill_ids)))]
+
+
 def _skills(workspace: Workspace, skill_ids: set[str]) -> dict[str, Any]:
     t = schema.skills
-    rows = workspace.execute(
-        sa.select(t.c.skill_id, t.c.name, t.c.project_id, t.c.state, t.c.version).where(
-            t.c.workspace_id == workspace.workspace_id
-        )
+    query = sa.select(t.c.skill_id, t.c.name, t.c.project_id, t.c.state, t.c.version).where(
+        t.c.workspace_id == workspace.workspace_id
     )
-    return {row.skill_id: row for row in rows if row.skill_id in skill_ids}
+    return {
+        row.skill_id: row
+        for chosen in _chosen(query, t.c.skill_id, sorted(skill_ids))
+        for row in workspace.execute(chosen)
+    }

@@ -15,6 +15,19 @@ MAX_NAMES = 3
 #: Skills that are looked up, at most: bound parameters of one statement.
 MAX_FLAGGED = 900
 
+#: As plain text: it is asked at each prompt, and to put it together takes longer than to answer it.
+_LATEST = """
+SELECT (SELECT coalesce(max(rowid), 0) FROM decisions), count(*), coalesce(max(at), '')
+FROM flags WHERE workspace_id = ? AND kind = ?
+"""
+
+
+def latest(workspace: Workspace) -> tuple[int, int, str]:
+    """Give what changes whenever something comes due; to find it takes no look at skills."""
+    rows = workspace.connection.exec_driver_sql(_LATEST, (workspace.workspace_id, FlagKind.HARM.value))
+    decided, count, at = rows.one()
+    return int(decided), int(count), str(at)
+
 
 def due(workspace: Workspace, project_id: str) -> str:
     """Give the line, empty where there is nothing new."""

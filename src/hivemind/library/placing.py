@@ -4,6 +4,7 @@ from pathlib import Path
 
 from hivemind.domain.skills import LIVE_STATES, SkillState
 from hivemind.library.gates.spec import NAME
+from hivemind.store import installs
 from hivemind.store import skills as store
 from hivemind.store.database import Workspace
 from hivemind.store.skills import Skill
@@ -12,9 +13,11 @@ from hivemind.store.skills import Skill
 def ranked(workspace: Workspace) -> list[Skill]:
     """Give the live skills, the ones to write first; names that are no file name are passed over."""
 
+    lessons = store.stated_by(workspace, states=LIVE_STATES)
+
     def rank(skill: Skill) -> tuple[bool, int, float, str]:
-        lessons = store.version_of(workspace, skill.skill_id, version=skill.version).lesson_ids
-        sessions = store.support(workspace, lessons)
+        stated = lessons.get(skill.skill_id)
+        sessions = store.support(workspace, stated) if stated else 0
         return (
             skill.state is not SkillState.ACTIVE,
             -sessions,
@@ -32,9 +35,10 @@ def roots(workspace: Workspace, *, home: Path | None) -> dict[Path, set[str]]:
     A repository may be cloned twice: where it was last seen, and where files of ours are. A folder may have
     been another project before it got a remote.
     """
-    owners = {skill.skill_id: skill.project_id for skill in store.listed(workspace)}
+    installed = installs.listed(workspace)
+    owners = store.projects_of(workspace, {row.skill_id for row in installed})
     known = [(project.root, project.project_id) for project in store.project_roots(workspace)]
-    known += [(row.root, owners.get(row.skill_id, "")) for row in store.installs(workspace)]
+    known += [(row.root, owners.get(row.skill_id, "")) for row in installed]
     found: dict[Path, set[str]] = {}
     for root, project_id in known:
         folder = Path(root)

@@ -18,9 +18,11 @@ from hivemind.library import held_back, lifecycle, placing, rules, skill_files
 from hivemind.library.document import Parsed, content_hash, inspect, render
 from hivemind.library.gates import check
 from hivemind.library.gates.base import shown
+from hivemind.store import installs
 from hivemind.store import skills as store
 from hivemind.store.database import Database, Workspace
-from hivemind.store.skills import GONE, Install, Skill
+from hivemind.store.installs import GONE, Install
+from hivemind.store.skills import Skill
 
 #: Skills of one project that are written: agents list every file, and choose worse from many.
 MAX_PER_PROJECT = 12
@@ -131,7 +133,7 @@ def hold_back(
 
 def installed_paths(workspace: Workspace) -> list[Path]:
     """Give the skill files that are ours."""
-    return [Path(row.path) for row in store.installs(workspace) if row.content_hash]
+    return [Path(row.path) for row in installs.listed(workspace) if row.content_hash]
 
 
 class _Publication:
@@ -143,6 +145,7 @@ class _Publication:
         self._workspace_id = workspace_id
         self._person = person
         self._left_alone: set[str] = set()  #: paths that this run must not touch
+        self._secrets: dict[str, bool] = {}  #: which skills hold one, of those looked at
         self._held_back = held_back.read(database.path, workspace_id)
 
     @classmethod
@@ -198,8 +201,9 @@ class _Publication:
         if not skill_ids:
             return
         with self._database.read(self._workspace_id) as workspace:
-            rows = [row for row in store.installs(workspace) if row.root == str(root)]
-            skills = {skill.skill_id: skill for skill in store.listed(workspace, states=LIVE_STATES)}
+            rows = [row for row in installs.listed(workspace) if row.root == str(root)]
+            live = store.listed(workspace, states=LIVE_STATES, skill_ids=skill_ids)
+            skills = {skill.skill_id: skill for skill in live}
         self._held_back.pop(str(root), None)
         for row in rows:
             path, skill = Path(row.path), skills.get(row.skill_id)
@@ -223,7 +227,7 @@ class _Publication:
     def _settled(self, root: Path | None = None) -> Iterator[tuple[Install, skill_files.Seen]]:
         """Give each path that may be touched, after what a crash left undone is settled."""
         with self._database.read(self._workspace_id) as workspace:
-            rows = [row for row in store.installs(workspace) if root is None or row.root == str(root)]
+            rows = [row for row in installs.listed(workspace) if root is None or row.root == str(root)]
         for row in rows:
             if not placing.is_folder(Path(row.root)):
                 self._left_alone.add(row.path)  # perhaps a disk that is not mounted
@@ -266,7 +270,7 @@ class _Publication:
                 )
                 self.report.deleted.append(skill.name)
             # In the same transaction, since an undo must not meet the same deletion again.
-            store.put_install(workspace, replace(row, content_hash=""))
+            installs.put(workspace, replace(row, content_hash=""))
 
     def _give_up(self, row: Install) -> None:
         """Forget a path without a file; its folder stays known as ours while a person's files are in it."""
@@ -279,7 +283,7 @@ class _Publication:
             self._put(replace(row, content_hash="", intended_hash=""))
             return
         with self._database.write(self._workspace_id) as workspace:
-            store.forget_install(workspace, row.path)
+            installs.forget(workspace, row.path)
 
     def _edited(self, row: Install, data: bytes) -> None:
         try:
@@ -289,7 +293,7 @@ class _Publication:
             with self._database.write(self._workspace_id) as workspace:
                 version = self._take_in(workspace, row, parsed, findings=findings)
                 known = replace(row, version=version, content_hash=skill_files.digest(data))
-                store.put_install(workspace, known)
+                installs.put(workspace, known)
         except HivemindError as error:
             self._leave(row.path, "skill-file-rejected", f"the edit was not taken in: {error.message}")
 
@@ -320,20 +324,14 @@ class _Publication:
     ) -> list[_Target]:
         """Choose each folder's skills: approved first, then what most sessions show, then the newest."""
         with self._database.read(self._workspace_id) as workspace:
-            ranked = [
-                skill for skill in placing.ranked(workspace) if not self._holds_secret(workspace, skill)
-            ]
+            # Without a folder there is nothing to rank for, and to rank a large library takes seconds.
+            ranked = placing.ranked(workspace) if roots and agents else []
+            chosen_for = {
+                root: self._choose(workspace, root, ranked, project_ids, most=max_per_project)
+                for root, project_ids in sorted(roots.items())
+            }
         targets: dict[Path, _Target] = {}
-        for root, project_ids in sorted(roots.items()):
-            chosen: dict[str, Skill] = {}
-            for skill in ranked:
-                everywhere = not skill.project_id and skill.state is SkillState.ACTIVE
-                if not (skill.project_id in project_ids or everywhere):
-                    continue
-                if len(chosen) < max_per_project and skill.name not in chosen:
-                    chosen[skill.name] = skill
-                else:
-                    self.report.withheld.setdefault(str(root), []).append(skill.name)
+        for root, chosen in chosen_for.items():
             for agent in agents:
                 folder = agent.skill_folder(root)
                 if folder is None:
@@ -345,19 +343,44 @@ class _Publication:
                     targets.setdefault(real, _Target(path=path, root=root, agent=agent.name, skill=skill))
         return list(targets.values())
 
+    def _choose(
+        self,
+        workspace: Workspace,
+        root: Path,
+        ranked: Sequence[Skill],
+        project_ids: Collection[str],
+        *,
+        most: int,
+    ) -> dict[str, Skill]:
+        """Choose a folder's skills by name, and report the others."""
+        chosen: dict[str, Skill] = {}
+        for skill in ranked:
+            everywhere = not skill.project_id and skill.state is SkillState.ACTIVE
+            if not (skill.project_id in project_ids or everywhere):
+                continue
+            if len(chosen) >= most or skill.name in chosen:
+                self.report.withheld.setdefault(str(root), []).append(skill.name)
+            elif not self._holds_secret(workspace, skill):
+                chosen[skill.name] = skill
+        return chosen
+
     def _holds_secret(self, workspace: Workspace, skill: Skill) -> bool:
         """Look again before a file is written: a person's rules may be newer than the skill."""
+        known = self._secrets.get(skill.skill_id)
+        if known is not None:
+            return known
         document = store.version_of(workspace, skill.skill_id, version=skill.version).document
         found = boundary.redactor().findings(render(document))
         if found:
             message = f"{skill.name} is in no folder: it holds a secret ({found[0].rule}); edit or retire it"
             self.report.problems.append(Problem(slug="skill-secret", path=Path(skill.name), message=message))
+        self._secrets[skill.skill_id] = bool(found)
         return bool(found)
 
     def remove_others(self, wanted: set[str]) -> None:
         """Remove our files that are not wanted any more."""
         with self._database.read(self._workspace_id) as workspace:
-            rows = store.installs(workspace)
+            rows = installs.listed(workspace)
         for row in rows:
             if row.path in wanted or row.path in self._left_alone:
                 continue
@@ -378,7 +401,7 @@ class _Publication:
             self._leave(str(path), "skill-file-refused", seen.refusal)
             return
         with self._database.read(self._workspace_id) as workspace:
-            row = store.install(workspace, path)
+            row = installs.of(workspace, path)
             document = store.version_of(workspace, skill.skill_id, version=skill.version).document
         data = render(document).encode()
         new = Install(
@@ -409,7 +432,7 @@ class _Publication:
                 self._put(new)  # first, so that after a crash the folder is known as ours
             if not skill_files.claim(folder):
                 with self._database.write(self._workspace_id) as workspace:
-                    store.forget_install(workspace, new.path)
+                    installs.forget(workspace, new.path)
                 self._leave(
                     new.path, "skill-file-foreign", "a skill of this name that is not ours stands there"
                 )
@@ -421,7 +444,7 @@ class _Publication:
 
     def _put(self, row: Install) -> None:
         with self._database.write(self._workspace_id) as workspace:
-            store.put_install(workspace, row)
+            installs.put(workspace, row)
 
     def _leave(self, path: str, slug: str, reason: str) -> None:
         self._left_alone.add(path)

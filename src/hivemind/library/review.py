@@ -1,12 +1,13 @@
 """What waits for a person: which skills, why, and all that is needed to decide on one."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from hivemind.domain.skills import SkillState
 from hivemind.library import lifecycle, rules
 from hivemind.library.rules import Policies
-from hivemind.store import flags
+from hivemind.store import evidence, flags
 from hivemind.store import skills as store
 from hivemind.store import turns as stored_turns
 from hivemind.store.database import Workspace
@@ -19,7 +20,7 @@ from hivemind.store.turns import Turn
 MAX_TURNS = 4
 #: What is looked at first.
 _ORDER = (FlagKind.HARM.value, FlagKind.STALE.value, "ready", "waiting", "trial", FlagKind.UNUSED.value)
-_ASKED = "asked"
+ASKED = "asked"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,30 +49,40 @@ def queue(workspace: Workspace, policies: Policies) -> list[Waiting]:
     raised: dict[str, list[Flag]] = {}
     for flag in flags.listed(workspace):
         raised.setdefault(flag.skill_id, []).append(flag)
-    found = [
+    candidates = store.current_versions(workspace, states=(SkillState.CANDIDATE,))
+    supports = evidence.supports(workspace, {v.skill_id: v.lesson_ids for v in candidates})
+    return in_order(
         waiting
         for skill in store.listed(workspace)
-        if (waiting := _waiting(workspace, skill, raised.get(skill.skill_id, []), policies))
-    ]
-    return sorted(found, key=lambda w: (_ORDER.index(w.why), w.skill.name, w.skill.skill_id))
+        if (waiting := _waiting(workspace, skill, raised.get(skill.skill_id, []), policies, supports))
+    )
+
+
+def in_order(waiting: Iterable[Waiting]) -> list[Waiting]:
+    """Sort skills that wait, those that may do harm first."""
+    return sorted(waiting, key=lambda w: (_ORDER.index(w.why), w.skill.name, w.skill.skill_id))
 
 
 def one(workspace: Workspace, skill: Skill, policies: Policies) -> Waiting:
     """Give a skill that a person asked for, whether it waits or not."""
     raised = [flag for flag in flags.listed(workspace) if flag.skill_id == skill.skill_id]
-    asked = Waiting(skill=skill, why=_ASKED, reason="you asked for it", flags=tuple(raised))
+    asked = Waiting(skill=skill, why=ASKED, reason="you asked for it", flags=tuple(raised))
     return _waiting(workspace, skill, raised, policies) or asked
 
 
 def _waiting(
-    workspace: Workspace, skill: Skill, raised: Sequence[Flag], policies: Policies
+    workspace: Workspace,
+    skill: Skill,
+    raised: Sequence[Flag],
+    policies: Policies,
+    supports: Mapping[str, Support] = MappingProxyType({}),
 ) -> Waiting | None:
     for kind in (FlagKind.HARM, FlagKind.STALE):
         for flag in raised:
             if flag.kind is kind:
                 return Waiting(skill=skill, why=kind.value, reason=flag.message, flags=tuple(raised))
     if skill.state is SkillState.CANDIDATE:
-        shown = rules.support(workspace, skill)
+        shown = supports.get(skill.skill_id) or rules.support(workspace, skill)
         is_ready = rules.enough(shown)
         if is_ready and rules.is_held_back(workspace, skill, shown):
             is_ready += "; a person turned it down before"

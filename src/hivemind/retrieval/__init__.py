@@ -5,6 +5,7 @@ run the same ranking. The modules that the hook needs, this one included, import
 """
 
 from hivemind.retrieval import rank, select, withholding
+from hivemind.retrieval.render import XML
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,17 +25,19 @@ class Answer:
     prompt, as (id, version, arm, share): these, those withheld, and those that the session has already.
     """
 
-    __slots__ = ("offers", "skills", "text")
+    __slots__ = ("chosen", "offers", "skills", "text")
 
     def __init__(
         self,
         text: str,
         skills: list[tuple[str, int, float]],
         offers: "Sequence[tuple[str, int, str, float]]" = (),
+        chosen: "Sequence[select.Selected]" = (),
     ) -> None:
         self.text = text
         self.skills = skills
         self.offers = list(offers)
+        self.chosen = tuple(chosen)  #: the skills in the text, as they are shown
 
 
 def relevant(
@@ -51,13 +54,16 @@ def relevant(
     withheld: frozenset[str] = frozenset(),
     known: "Mapping[str, withholding.Assignment] | None" = None,
     candidates: "Sequence[Candidate] | None" = None,
+    style: str = XML,
+    loads: bool = True,
 ) -> Answer:
     """Choose and render the skills for a prompt; an empty answer where none is relevant.
 
     `candidates` are ranked already, by the worker's index; without them the database is searched.
     `already` has the ids of the skills that the session was given before, `withheld` of those that came up
     and were not. What is chosen and withheld from the session leaves its place empty: whether another skill
-    is shown must not depend on the draw. Without a `session_id` nothing is withheld.
+    is shown must not depend on the draw. Without a `session_id` nothing is withheld. `style` is how the text
+    is written, `loads` whether its reader has the tool that loads a whole skill.
     """
     if candidates is None:
         candidates = rank.rank(connection, workspace_id=workspace_id, project_id=project_id, prompt=prompt)
@@ -72,13 +78,24 @@ def relevant(
     # Since nothing is withheld any more, a skill may be due that came up before.
     still = {one for one in withheld if arms.get(one, (withholding.WITHHELD,))[0] == withholding.WITHHELD}
     already |= still
-    chosen = select.select(candidates, prompt=prompt, already=already, k=k, budget_tokens=budget_tokens)
+    chosen = select.select(
+        candidates,
+        prompt=prompt,
+        already=already,
+        k=k,
+        budget_tokens=budget_tokens,
+        # What a hook says is cut; what a program puts into its own prompt is not.
+        max_chars=select.MAX_CHARS if loads else budget_tokens * 8,
+        style=style,
+        loads=loads,
+    )
     given = [one for one in chosen if arms[one.candidate.skill_id][0] == withholding.GIVEN]
     fitting = [*(one.candidate for one in chosen), *_again(candidates, already=already, k=k)]
     return Answer(
-        select.render_selected(given) if given else "",
+        select.render_selected(given, style=style) if given else "",
         [(one.candidate.skill_id, one.candidate.version, one.candidate.confidence) for one in given],
         [(one.skill_id, one.version, *arms[one.skill_id]) for one in fitting],
+        given,
     )
 
 

@@ -5,14 +5,45 @@ import sqlite3
 import time
 
 from hivemind.retrieval import Answer, relevant
+from hivemind.retrieval.render import XML
+from hivemind.retrieval.select import BUDGET_TOKENS, MAX_SKILLS
 from hivemind.retrieval.withholding import GIVEN
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+    from hivemind.retrieval.rank import Candidate
 
 #: SQLite calls back after this many of its instructions, some 0.05 ms.
 _INSTRUCTIONS = 1_000
+
+
+class Wanted:
+    """Say what a program asks for: how many skills, how long and how written, in which project.
+
+    `ranked` are skills as the worker's index ranks them, as (id, version, score, threshold); without them the
+    database is searched. `loads` says whether who reads the text has the tool that loads a whole skill.
+    """
+
+    __slots__ = ("budget_tokens", "k", "loads", "project_id", "ranked", "style")
+
+    def __init__(
+        self,
+        *,
+        k: int = MAX_SKILLS,
+        budget_tokens: int = BUDGET_TOKENS,
+        style: str = XML,
+        loads: bool = True,
+        project_id: str = "",
+        ranked: "Sequence[tuple[str, int, float, float]]" = (),
+    ) -> None:
+        self.k = k
+        self.budget_tokens = budget_tokens
+        self.style = style
+        self.loads = loads
+        self.project_id = project_id
+        self.ranked = ranked
 
 
 def answer(
@@ -25,12 +56,13 @@ def answer(
     session_id: str = "",
     agent: str = "",
     known: "Mapping[str, tuple[str, float]] | None" = None,
+    wanted: "Wanted | None" = None,
 ) -> Answer:
     """Give what a prompt in a folder is worth, and nothing in any trouble.
 
     The work is given up `deadline_s` seconds from now. With a `session_id`, skills that came up in that
     session before, as the database or `known` has it, are not sent again, and those that are withheld from it
-    are not sent at all. Never raises.
+    are not sent at all. `wanted` says how much and how written, for a program that asks. Never raises.
     """
     try:
         return _answer(
@@ -42,6 +74,7 @@ def answer(
             session_id=session_id,
             agent=agent,
             known=known or {},
+            wanted=wanted or Wanted(),
         )
     except Exception:  # noqa: BLE001 - a hook never fails an agent; nothing is the right answer to any trouble
         return Answer("", [])
@@ -71,6 +104,7 @@ def _answer(
     session_id: str,
     agent: str,
     known: "Mapping[str, tuple[str, float]]",
+    wanted: "Wanted",
 ) -> Answer:
     escaped = database_path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
     remaining = max(0.0, deadline - time.monotonic())
@@ -88,17 +122,32 @@ def _answer(
         found = relevant(
             connection,
             workspace_id=workspace_id,
-            project_id=project_of(connection, workspace_id, cwd),
+            project_id=wanted.project_id or project_of(connection, workspace_id, cwd),
             prompt=prompt,
             already=frozenset(skill_id for skill_id in arms if arms[skill_id] == GIVEN),
             withheld=frozenset(skill_id for skill_id in arms if arms[skill_id] != GIVEN),
             session_id=session_id,
             agent=agent,
             known=known,
+            candidates=_ranked(connection, workspace_id, wanted.ranked),
+            k=wanted.k,
+            budget_tokens=wanted.budget_tokens,
+            style=wanted.style,
+            loads=wanted.loads,
         )
     finally:
         connection.close()
     return found if time.monotonic() <= deadline else Answer("", [])
+
+
+def _ranked(
+    connection: sqlite3.Connection, workspace_id: str, ranked: "Sequence[tuple[str, int, float, float]]"
+) -> "list[Candidate] | None":
+    if not ranked:
+        return None
+    from hivemind.retrieval.candidates import candidates
+
+    return candidates(connection, workspace_id, ranked)
 
 
 def _folder(path: str) -> str:

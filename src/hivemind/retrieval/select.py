@@ -3,9 +3,9 @@
 import re
 
 from hivemind.retrieval.rank import prompt_words
-from hivemind.retrieval.render import render_block, render_entry
+from hivemind.retrieval.render import XML, render_block, render_entry
 from hivemind.retrieval.sections import best_section
-from hivemind.retrieval.tokens import count_tokens
+from hivemind.retrieval.tokens import LETTERS_A_PIECE, count_tokens
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,58 +51,78 @@ def select(
     k: int = MAX_SKILLS,
     budget_tokens: int = BUDGET_TOKENS,
     max_chars: int = MAX_CHARS,
+    style: str = XML,
+    loads: bool = True,
 ) -> list[Selected]:
     """Choose at most `k` relevant skills, the best first, whose block stays within both budgets.
 
     What is long, or does not fit whole, is reduced to the section that the `prompt` is about, and else to
     its description. Skills whose id is in `already`, and near-duplicates of them or of a chosen one, are
-    left out.
+    left out. `loads` says whether the reader can load the rest; without it a description alone is nothing.
     """
     relevant = [candidate for candidate in candidates if candidate.relevant]
-    least = relevant[0].score * LEAST_OF_BEST if relevant else 0.0
-    shown = [_words(candidate) for candidate in candidates if candidate.skill_id in already]
+    if not relevant:
+        return []
+    least = relevant[0].score * LEAST_OF_BEST
+    shown = [candidate for candidate in candidates if candidate.skill_id in already]
+    words: dict[str, set[str]] = {}
     chosen: list[Selected] = []
     for candidate in relevant:
         if len(chosen) >= k or candidate.score < least:
             break
-        words = _words(candidate)
-        if candidate.skill_id in already or any(_alike(words, other) for other in shown):
+        if candidate.skill_id in already or any(_alike(candidate, other, words) for other in shown):
             continue
-        fitting = _fit(chosen, candidate, prompt=prompt, budget_tokens=budget_tokens, max_chars=max_chars)
+        forms = _forms(candidate, prompt, style=style, loads=loads)
+        fitting = _fit(
+            chosen, candidate, forms, budget_tokens=budget_tokens, max_chars=max_chars, style=style
+        )
         if fitting is not None:
             chosen.append(fitting)
-            shown.append(words)
+            shown.append(candidate)
     return chosen
 
 
-def render_selected(selected: "Sequence[Selected]") -> str:
+def render_selected(selected: "Sequence[Selected]", *, style: str = XML) -> str:
     """Render the text that the agent gets for what was chosen."""
-    return render_block([entry.text for entry in selected])
+    return render_block([entry.text for entry in selected], style=style)
 
 
 def _fit(
-    chosen: list[Selected], candidate: "Candidate", *, prompt: str, budget_tokens: int, max_chars: int
+    chosen: list[Selected],
+    candidate: "Candidate",
+    forms: "Iterator[tuple[str, str]]",
+    *,
+    budget_tokens: int,
+    max_chars: int,
+    style: str,
 ) -> Selected | None:
-    for form, text in _forms(candidate, prompt):
-        block = render_block([*(entry.text for entry in chosen), text])
+    for form, text in forms:
+        block = render_block([*(entry.text for entry in chosen), text], style=style)
         if len(block) <= max_chars and count_tokens(block) <= budget_tokens:
             return Selected(candidate, text=text, form=form)
     return None
 
 
-def _forms(candidate: "Candidate", prompt: str) -> "Iterator[tuple[str, str]]":
+def _forms(candidate: "Candidate", prompt: str, *, style: str, loads: bool) -> "Iterator[tuple[str, str]]":
     """Give what a skill may be shown as, the longest first."""
-    if len(candidate.body) <= MAX_CHARS and count_tokens(candidate.body) <= WHOLE_TOKENS:
-        yield "whole", render_entry(candidate, whole=True)
-    section = best_section(candidate.body, prompt_words(prompt), budget_tokens=SECTION_TOKENS)
+    # To count takes milliseconds, and most skills are too long by their letters alone.
+    letters = len("".join(candidate.body.split()))
+    if letters <= WHOLE_TOKENS * LETTERS_A_PIECE and count_tokens(candidate.body) <= WHOLE_TOKENS:
+        yield "whole", render_entry(candidate, whole=True, style=style, loads=loads)
+    # Who cannot load the rest gets as much of the section as of a whole skill.
+    most = SECTION_TOKENS if loads else WHOLE_TOKENS
+    section = best_section(candidate.body, prompt_words(prompt), budget_tokens=most)
     if section:
-        yield "section", render_entry(candidate, whole=False, section=section)
-    yield "description", render_entry(candidate, whole=False)
+        yield "section", render_entry(candidate, whole=False, section=section, style=style, loads=loads)
+    if loads:
+        yield "description", render_entry(candidate, whole=False, style=style)
 
 
-def _words(candidate: "Candidate") -> set[str]:
-    return set(_WORD.findall(f"{candidate.description} {candidate.body}".lower()))
-
-
-def _alike(words: set[str], others: set[str]) -> bool:
-    return len(words & others) >= DUPLICATE_SHARE * len(words | others)
+def _alike(one: "Candidate", other: "Candidate", words: dict[str, set[str]]) -> bool:
+    """Compare the words of two skills; they are kept: those of a long one take a millisecond."""
+    for candidate in (one, other):
+        if candidate.skill_id not in words:
+            text = f"{candidate.description} {candidate.body}".lower()
+            words[candidate.skill_id] = set(_WORD.findall(text))
+    its, others = words[one.skill_id], words[other.skill_id]
+    return len(its & others) >= DUPLICATE_SHARE * len(its | others)

@@ -195,6 +195,19 @@ def skills(
 ) -> list[Any]:
     """Give skills, the latest changed first, behind the one that `before` names."""
     s, v, p = schema.skills, schema.skill_versions, schema.projects
+    chosen: list[Any] = [s.c.workspace_id == workspace.workspace_id]
+    if wanted.state in {state.value for state in SkillState}:
+        chosen.append(s.c.state == wanted.state)
+    if wanted.project_id is not None:
+        chosen.append(s.c.project_id == wanted.project_id)
+    if before is not None:
+        at, skill_id = before
+        chosen += [s.c.updated_at <= at, sa.or_(s.c.updated_at < at, s.c.skill_id < skill_id)]
+    order = (s.c.updated_at.desc(), s.c.skill_id.desc())
+    if not wanted.words:
+        # Chosen before their texts are read: those are long.
+        first = workspace.execute(sa.select(s.c.skill_id).where(*chosen).order_by(*order).limit(limit))
+        chosen.append(s.c.skill_id.in_(list(first.scalars())))
     query = (
         sa.select(s, v.c.description, sa.func.coalesce(p.c.name, "").label("project"))
         .join(
@@ -206,22 +219,15 @@ def skills(
             ),
         )
         .outerjoin(p, sa.and_(p.c.workspace_id == s.c.workspace_id, p.c.project_id == s.c.project_id))
-        .where(s.c.workspace_id == workspace.workspace_id)
+        .where(*chosen)
     )
-    if wanted.state in {state.value for state in SkillState}:
-        query = query.where(s.c.state == wanted.state)
-    if wanted.project_id is not None:
-        query = query.where(s.c.project_id == wanted.project_id)
     for word in wanted.words.split()[:8]:
         query = query.where(
             sa.or_(
                 s.c.name.icontains(word, autoescape=True), v.c.description.icontains(word, autoescape=True)
             )
         )
-    if before is not None:
-        at, skill_id = before
-        query = query.where(s.c.updated_at <= at, sa.or_(s.c.updated_at < at, s.c.skill_id < skill_id))
-    return list(workspace.execute(query.order_by(s.c.updated_at.desc(), s.c.skill_id.desc()).limit(limit)))
+    return list(workspace.execute(query.order_by(*order).limit(limit)))
 
 
 def offers_of(workspace: Workspace, session_id: str) -> list[Any]:

@@ -43,9 +43,10 @@ class Graded:
     fingerprint: dict[str, Any]
 
 
-def ungraded(workspace: Workspace, *, version: int) -> list[Any]:
+def ungraded(workspace: Workspace, *, version: int, project_id: str | None = None) -> list[Any]:
     """Give the sessions with events that were not graded, or by another version, the earliest first."""
     s, e = schema.sessions, schema.episodes
+    of_project = s.c.project_id == project_id if project_id is not None else sa.true()
     done = (
         sa.select(e.c.episode_id)
         .where(
@@ -59,7 +60,7 @@ def ungraded(workspace: Workspace, *, version: int) -> list[Any]:
     return list(
         workspace.execute(
             sa.select(s)
-            .where(was_done(workspace), s.c.next_seq > 0, ~done)
+            .where(was_done(workspace), s.c.next_seq > 0, ~done, of_project)
             .order_by(schema.earliest(s.c.started_at), s.c.session_id)
         )
     )

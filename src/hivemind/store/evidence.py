@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -66,10 +66,33 @@ class Episodes:
 
 def support(workspace: Workspace, lesson_ids: Sequence[str], *, skill_id: str = "") -> Support:
     """Count what supports lessons, as those of a skill where one is given."""
-    shown = list(_shown(workspace, lesson_ids))
-    sessions = sorted({row.session_id for row in shown})
-    had = _first_given(workspace, skill_id, sessions) if skill_id else {}
+    return supports(workspace, {skill_id: lesson_ids})[skill_id]
+
+
+def supports(workspace: Workspace, lessons: Mapping[str, Sequence[str]]) -> dict[str, Support]:
+    """Count what supports the lessons of each skill, of many in a few queries."""
+    wanted = [lesson_id for lesson_ids in lessons.values() for lesson_id in lesson_ids]
+    shown: defaultdict[str, list[Any]] = defaultdict(list)
+    for row in _shown(workspace, wanted):
+        shown[row.lesson_id].append(row)
+    sessions = sorted({row.session_id for rows in shown.values() for row in rows})
+    had = _first_given(workspace, set(lessons) - {""}, sessions)
     known = episodes_of(workspace, sessions)
+    stated = _stated(workspace, wanted)
+    return {
+        skill_id: _counted(
+            [row for lesson_id in dict.fromkeys(lesson_ids) for row in shown[lesson_id]],
+            had=had.get(skill_id, {}),
+            known=known,
+            stated=len({session for lesson_id in lesson_ids for session in stated.get(lesson_id, ())}),
+        )
+        for skill_id, lesson_ids in lessons.items()
+    }
+
+
+def _counted(
+    shown: Sequence[Any], *, had: Mapping[str, datetime], known: Mapping[str, "Episodes"], stated: int
+) -> Support:
     labels: defaultdict[str, set[str]] = defaultdict(set)
     agents: set[str] = set()
     left_out: set[str] = set()
@@ -96,7 +119,7 @@ def support(workspace: Workspace, lesson_ids: Sequence[str], *, skill_id: str = 
         failures=failures,
         unknown=len(labels) - successes - failures,
         given=len(left_out - set(labels)),
-        stated=_stated(workspace, lesson_ids),
+        stated=stated,
         agents=tuple(sorted(filter(None, agents))),
     )
 
@@ -114,7 +137,7 @@ def _shown(workspace: Workspace, lesson_ids: Sequence[str]) -> Iterator[Any]:
     c, e, s = schema.evidence, schema.events, schema.sessions
     for chunk in _chunks(lesson_ids):
         yield from workspace.execute(
-            sa.select(c.c.session_id, c.c.role, e.c.seq, e.c.at, e.c.agent_id, s.c.agent)
+            sa.select(c.c.lesson_id, c.c.session_id, c.c.role, e.c.seq, e.c.at, e.c.agent_id, s.c.agent)
             .join(e, sa.and_(e.c.workspace_id == c.c.workspace_id, e.c.event_id == c.c.event_id))
             .join(s, sa.and_(s.c.workspace_id == c.c.workspace_id, s.c.session_id == c.c.session_id))
             .where(c.c.workspace_id == workspace.workspace_id, c.c.lesson_id.in_(chunk))
@@ -136,33 +159,39 @@ def episodes_of(workspace: Workspace, sessions: Sequence[str]) -> dict[str, Epis
     return {session_id: Episodes(rows) for session_id, rows in found.items()}
 
 
-def _first_given(workspace: Workspace, skill_id: str, sessions: Sequence[str]) -> dict[str, datetime]:
+def _first_given(
+    workspace: Workspace, skill_ids: set[str], sessions: Sequence[str]
+) -> dict[str, dict[str, datetime]]:
     t = schema.offers
-    found: dict[str, datetime] = {}
-    for chunk in _chunks(sessions):
-        rows = workspace.execute(
-            sa.select(t.c.session_id, sa.func.min(t.c.at, type_=schema.UtcTime()).label("at"))
+    found: dict[str, dict[str, datetime]] = {}
+    for chunk in _chunks(sessions if skill_ids else ()):
+        query = (
+            sa.select(t.c.skill_id, t.c.session_id, sa.func.min(t.c.at, type_=schema.UtcTime()).label("at"))
             .where(t.c.workspace_id == workspace.workspace_id, t.c.session_id.in_(chunk))
-            .where(t.c.skill_id == skill_id, t.c.arm == Arm.GIVEN.value)
-            .group_by(t.c.session_id)
+            .where(t.c.arm == Arm.GIVEN.value)
+            .group_by(t.c.skill_id, t.c.session_id)
         )
-        found |= {row.session_id: row.at for row in rows}
+        if len(skill_ids) == 1:
+            query = query.where(t.c.skill_id == next(iter(skill_ids)))
+        for row in workspace.execute(query):
+            if row.skill_id in skill_ids:
+                found.setdefault(row.skill_id, {})[row.session_id] = row.at
     return found
 
 
-def _stated(workspace: Workspace, lesson_ids: Sequence[str]) -> int:
+def _stated(workspace: Workspace, lesson_ids: Sequence[str]) -> dict[str, set[str]]:
     t = schema.occurrences
-    said: set[str] = set()
+    said: dict[str, set[str]] = {}
     for chunk in _chunks(lesson_ids):
-        said.update(
-            workspace.execute(
-                sa.select(t.c.session_id)
-                .distinct()
-                .where(t.c.workspace_id == workspace.workspace_id, t.c.lesson_id.in_(chunk))
-                .where(t.c.explicit.is_(True))
-            ).scalars()
+        rows = workspace.execute(
+            sa.select(t.c.lesson_id, t.c.session_id)
+            .distinct()
+            .where(t.c.workspace_id == workspace.workspace_id, t.c.lesson_id.in_(chunk))
+            .where(t.c.explicit.is_(True))
         )
-    return len(said)
+        for row in rows:
+            said.setdefault(row.lesson_id, set()).add(row.session_id)
+    return said
 
 
 def _chunks(keys: Sequence[str]) -> Iterator[list[str]]:

@@ -23,6 +23,8 @@ FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=30), timedelta(hours=6)
 #: Attempts, also those of workers that died, after which a job waits until it is asked for again.
 MAX_ATTEMPTS = 8
 MAX_ERROR_CHARS = 1_000
+#: The kind of job that distils a project, and the key of one that is for a whole workspace.
+DISTIL, WHOLE = "distil", "workspace"
 MAX_KEY_CHARS, MAX_KIND_CHARS, MAX_OWNER_CHARS = 200, 32, 180
 
 
@@ -81,6 +83,11 @@ def enqueue(
         "attempts": sa.case((sa.and_(~is_leased, t.c.due_at.is_(None)), 0), else_=t.c.attempts),
     }
     workspace.execute(new.on_conflict_do_update(index_elements=[*t.primary_key], set_=changes))
+
+
+def ask_to_distil(workspace: Workspace, project_id: str) -> None:
+    """Ask for a project to be distilled, in the transaction that stored what it has anew."""
+    enqueue(workspace, DISTIL, project_id or WHOLE)
 
 
 def claim(

@@ -21,15 +21,16 @@ _TOPIC = "topic"
 _DELETED = "deleted_sessions"
 
 
-def unmined(workspace: Workspace, *, miners_version: int) -> list[Any]:
+def unmined(workspace: Workspace, *, miners_version: int, project_id: str | None = None) -> list[Any]:
     """Give the sessions with events that distillation has not seen, or saw with older miners."""
     t, p = schema.sessions, schema.projects
+    of_project = t.c.project_id == project_id if project_id is not None else sa.true()
     return list(
         workspace.execute(
             sa.select(t, p.c.name.label("project"), p.c.root)
             .outerjoin(p, sa.and_(p.c.workspace_id == t.c.workspace_id, p.c.project_id == t.c.project_id))
             .where(was_done(workspace))
-            .where(sa.or_(t.c.mined_seq < t.c.next_seq, t.c.mined_by != miners_version))
+            .where(sa.or_(t.c.mined_seq < t.c.next_seq, t.c.mined_by != miners_version), of_project)
             .order_by(schema.earliest(t.c.ended_at), t.c.session_id)
         )
     )

@@ -1,10 +1,5 @@
-"""Read past work for a search: which events have a word, and which episodes may be answered with.
+"""Read past work for a search: which events have a word, and which episodes may be answered with."""
 
-The functions above the line read SQLite's full-text index and raise on any other database, as past work on
-a server is not searched yet; those below run on each.
-"""
-
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -46,63 +41,33 @@ class Place:
 
 
 def documents(workspace: Workspace) -> int:
-    """Give about how many events are indexed, those of other workspaces included."""
-    found = _full_text(workspace).exec_driver_sql("SELECT max(document_id) FROM event_documents").scalar()
-    return int(found or 0)
+    """Give about how many events are indexed; on SQLite those of other workspaces included."""
+    return workspace.seam.indexed_events(workspace.connection, workspace.workspace_id)
 
 
 def count(workspace: Workspace, term: Term) -> int:
-    """Count the events that have a term, those of other workspaces included."""
-    found = _full_text(workspace).exec_driver_sql(
-        "SELECT count(*) FROM events_search WHERE events_search MATCH ?", (_expression(term),)
+    """Count the events that have a term, as `documents` counts them; on a server up to a bound."""
+    return workspace.seam.count_events(
+        workspace.connection, workspace.workspace_id, term.text, is_prefix=term.is_prefix
     )
-    return int(found.scalar_one())
 
 
 def ranked(workspace: Workspace, terms: Sequence[Term], *, limit: int) -> list[tuple[Document, float]]:
-    """Give the events with any of some terms, those of other workspaces included, the best first (BM25)."""
-    expression = " OR ".join(_expression(term) for term in terms)
-    if not expression:
+    """Give the events with any of some terms, the best first (BM25); on SQLite of other workspaces, too."""
+    if not terms:
         return []
-    rows = _full_text(workspace).exec_driver_sql(
-        "SELECT rowid, -rank FROM events_search WHERE events_search MATCH ? ORDER BY rank LIMIT ?",
-        (expression, limit),
+    return workspace.seam.rank_events(
+        workspace.connection,
+        workspace.workspace_id,
+        [(term.text, term.is_prefix) for term in terms],
+        limit=limit,
     )
-    return [(int(document), float(score)) for document, score in rows]
 
 
 def places(workspace: Workspace, chosen: Sequence[Document]) -> list[Place]:
     """Say where some documents stand; those of other workspaces are left out."""
-    rows = _full_text(workspace).exec_driver_sql(
-        "SELECT d.document_id, e.event_id, e.session_id, e.seq, e.kind, e.agent_id, coalesce(e.at, '')"
-        " FROM json_each(?) j"
-        " CROSS JOIN event_documents d ON d.document_id = j.value"
-        " CROSS JOIN events e ON e.workspace_id = d.workspace_id AND e.event_id = d.event_id"
-        " WHERE d.workspace_id = ?",
-        (json.dumps(list(chosen)), workspace.workspace_id),
-    )
-    return [
-        Place(
-            document=document, event_id=event_id, session_id=session_id, seq=seq, kind=kind,
-            agent_id=agent_id, at=at,
-        )
-        for document, event_id, session_id, seq, kind, agent_id, at in rows
-    ]  # fmt: skip
-
-
-def _full_text(workspace: Workspace) -> sa.Connection:
-    """Give the connection of a database whose full-text index is SQLite's."""
-    connection = workspace.connection
-    if connection.dialect.name != "sqlite":
-        raise NotImplementedError(f"past work is not searched on {connection.dialect.name} yet")
-    return connection
-
-
-def _expression(term: Term) -> str:
-    return f'"{term.text}"' + (" *" if term.is_prefix else "")
-
-
-# --------------------------------------------------------------------------------------------- portable
+    rows = workspace.seam.places_of(workspace.connection, workspace.workspace_id, chosen)
+    return [Place(**dict(zip(Place.__dataclass_fields__, row, strict=True))) for row in rows]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

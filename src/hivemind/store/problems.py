@@ -12,8 +12,8 @@ from hivemind.store.database import Workspace
 MAX_MESSAGE_CHARS = 500
 
 
-def record(workspace: Workspace, *, source: str, slug: str, message: str) -> None:
-    """Count a problem; the same source, slug and message are one row."""
+def record(workspace: Workspace, *, source: str, slug: str, message: str, count: int = 1) -> None:
+    """Count a problem, so many times; the same source, slug and message are one row."""
     message = message[:MAX_MESSAGE_CHARS]
     now = datetime.now(UTC)
     key = hashlib.blake2b(
@@ -26,13 +26,13 @@ def record(workspace: Workspace, *, source: str, slug: str, message: str) -> Non
         source=source,
         slug=slug,
         message=message,
-        count=1,
+        count=count,
         first_at=now,
         last_at=now,
     )
     workspace.execute(
         statement.on_conflict_do_update(
-            index_elements=["workspace_id", "problem_id"], set_={"count": t.c.count + 1, "last_at": now}
+            index_elements=["workspace_id", "problem_id"], set_={"count": t.c.count + count, "last_at": now}
         )
     )
 

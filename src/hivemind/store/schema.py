@@ -5,86 +5,33 @@ workspace. There are no sequences, triggers or joins across workspaces. Search i
 `store/engines/`.
 """
 
-from datetime import UTC, datetime
-from typing import Any
+from sqlalchemy import JSON, Boolean, Column, Float, Index, Table
 
-import sqlalchemy as sa
-from sqlalchemy import JSON, Boolean, Column, DateTime, Float, Index, MetaData, Table
-from sqlalchemy.engine import Dialect
-from sqlalchemy.types import TypeDecorator
-
-metadata = MetaData()
-
-#: PostgreSQL is told what SQLite does anyway: texts of any length that sort by their bytes, and integers of
-#: 64 bits. What is stored, found and sorted is then the same on both.
-_BYTES_IN_ORDER = sa.Text(collation="C")
-Text = sa.Text().with_variant(_BYTES_IN_ORDER, "postgresql")
-Integer = sa.Integer().with_variant(sa.BigInteger(), "postgresql")
-
-
-def String(length: int) -> sa.String:  # noqa: N802 - stands where SQLAlchemy's type would
-    """Give the type of a short text; the length is what its writers keep to, and is not enforced."""
-    return sa.String(length).with_variant(_BYTES_IN_ORDER, "postgresql")
-
-
-def earliest(column: sa.ColumnElement[Any]) -> sa.UnaryExpression[Any]:
-    """Sort by a time that may be missing, the missing first, on every database."""
-    return column.asc().nulls_first()
-
-
-def latest(column: sa.ColumnElement[Any]) -> sa.UnaryExpression[Any]:
-    """Sort by a time that may be missing, the latest first and the missing last, on every database."""
-    return column.desc().nulls_last()
-
-
-def utc_text(value: datetime) -> str:
-    """Write an aware time as SQLite keeps it: ISO 8601 in UTC, to the millisecond."""
-    return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def to_millisecond(value: datetime) -> datetime:
-    """Cut a time off where SQLite does, so that a time that was stored equals itself."""
-    return value.replace(microsecond=value.microsecond // 1000 * 1000)
-
-
-class UtcTime(TypeDecorator[datetime]):
-    """Store an aware time: `timestamptz` on PostgreSQL, ISO 8601 text in UTC, which sorts, on SQLite."""
-
-    impl = sa.String(27)
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> Any:
-        """Choose the column's type."""
-        if dialect.name == "postgresql":
-            return dialect.type_descriptor(DateTime(timezone=True))
-        return dialect.type_descriptor(sa.String(27))
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
-        """Write a time; refuse one without a zone."""
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError(f"naive time {value!r}: times are aware and in UTC")
-        value = value.astimezone(UTC)
-        if dialect.name == "postgresql":
-            return to_millisecond(value)
-        return utc_text(value)
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002
-        """Read a time."""
-        if isinstance(value, datetime):
-            return value.astimezone(UTC)
-        return None if value is None else datetime.fromisoformat(value)
-
-
-def _workspace() -> Column[str]:
-    return Column("workspace_id", String(64), primary_key=True, comment="unit of sharing and isolation")
-
+from hivemind.store.columns import Integer as Integer
+from hivemind.store.columns import String as String
+from hivemind.store.columns import Text as Text
+from hivemind.store.columns import UtcTime as UtcTime
+from hivemind.store.columns import earliest as earliest
+from hivemind.store.columns import latest as latest
+from hivemind.store.columns import metadata as metadata
+from hivemind.store.columns import to_millisecond as to_millisecond
+from hivemind.store.columns import utc_text as utc_text
+from hivemind.store.columns import workspace_column
+from hivemind.store.schema_team import audit as audit
+from hivemind.store.schema_team import changes as changes
+from hivemind.store.schema_team import keys as keys
+from hivemind.store.schema_team import machines as machines
+from hivemind.store.schema_team import members as members
+from hivemind.store.schema_team import proposals as proposals
+from hivemind.store.schema_team import received as received
+from hivemind.store.schema_team import remotes as remotes
+from hivemind.store.schema_team import tokens as tokens
+from hivemind.store.schema_team import uploads as uploads
 
 workspaces = Table(
     "workspaces",
     metadata,
-    _workspace(),
+    workspace_column(),
     Column("created_at", UtcTime, nullable=False),
     Column("organisation", String(64), nullable=False, default="", comment="on a server"),
     comment="the workspaces that hold anything",
@@ -93,7 +40,7 @@ workspaces = Table(
 projects = Table(
     "projects",
     metadata,
-    _workspace(),
+    workspace_column(),
     Column(
         "project_id", String(32), primary_key=True, comment="hash of the normalised remote, else of the root"
     ),
@@ -108,7 +55,7 @@ projects = Table(
 sessions = Table(
     "sessions",
     metadata,
-    _workspace(),
+    workspace_column(),
     Column("session_id", String(200), primary_key=True, comment="the agent's own id of the conversation"),
     Column("agent", String(32), nullable=False, comment="claude, codex, cursor, …"),
     Column("agent_version", Text, nullable=False, default=""),
@@ -137,7 +84,7 @@ sessions = Table(
 events = Table(
     "events",
     metadata,
-    _workspace(),
+    workspace_column(),
     Column("event_id", String(32), primary_key=True, comment="derived from the event's content: stored once"),
     Column("session_id", String(200), nullable=False),
     Column("seq", Integer, nullable=False, comment="order within the session, from 0"),
@@ -171,7 +118,7 @@ events = Table(
 transcripts = Table(
     "transcripts",
     metadata,
-    _workspace(),
+    workspace_column(),
     Column("path", Text, primary_key=True, comment="the agent's file"),
     Column("agent", String(32), nullable=False),
     Column("session_id", String(200), nullable=False, default=""),
@@ -190,7 +137,7 @@ transcripts = Table(
 lessons = Table(
     "lessons",
     metadata,
-    _workspace(),
+    workspace_column(),
     Column("lesson_id", String(32), primary_key=True, comment="hash of project, kind and key"),
     Column("project_id", String(32), nullable=False, default=""),
     Column("kind", String(32), nullable=False, comment="fix, correction, command, …: the miner's name"),
@@ -208,7 +155,7 @@ lessons = Table(
 occurrences = Table(
     "occurrences",
     metadata,
-    _workspace(),
+    workspace_column(),
     Column("occurrence_id", String(32), primary_key=True),
     Column("lesson_id", String(32), nullable=False),
     Column("session_id", String(200), nullable=False),
@@ -223,7 +170,7 @@ occurrences = Table(
 evidence = Table(
     "evidence",
     metadata,
-    _workspace(),
+    workspace_column(),
     Column("occurrence_id", String(32), primary_key=True),
     Column("event_id", String(32), primary_key=True),
     Column("role", String(16), primary_key=True, comment="failure, fix, success, correction, request"),
@@ -237,7 +184,7 @@ evidence = Table(
 episodes = Table(
     "episodes",
     metadata,
-    _workspace(),
+    workspace_column(),
     Column("episode_id", String(32), primary_key=True, comment="hash of the session and its first event"),
     Column("session_id", String(200), nullable=False),
     Column("number", Integer, nullable=False, comment="within the session, from 1"),
@@ -276,7 +223,7 @@ episodes = Table(
 outcomes = Table(
     "outcomes",
     metadata,
-    _workspace(),
+    workspace_column(),
     Column("outcome_id", String(32), primary_key=True),
     Column("session_id", String(200), nullable=False),
     Column("number", Integer, nullable=False, comment="order of the session's reports, from 1"),
@@ -296,7 +243,7 @@ outcomes = Table(
 skills = Table(
     "skills",
     metadata,
-    _workspace(),
+    workspace_column(),
     Column("skill_id", String(32), primary_key=True),
     Column("name", String(64), nullable=False),
     Column("project_id", String(32), nullable=False, default="", comment="empty: every project"),
@@ -321,7 +268,7 @@ skills = Table(
 skill_versions = Table(
     "skill_versions",
     metadata,
-    _workspace(),
+    workspace_column(),
     Column("skill_id", String(32), primary_key=True),
     Column("version", Integer, primary_key=True),
     Column("content_hash", String(64), nullable=False, comment="sha256 of name, description and body"),
@@ -341,7 +288,7 @@ skill_versions = Table(
 decisions = Table(
     "decisions",
     metadata,
-    _workspace(),
+    workspace_column(),
     Column("decision_id", String(32), primary_key=True),
     Column("skill_id", String(32), nullable=False),
     Column("number", Integer, nullable=False, comment="order of the skill's decisions, from 1"),
@@ -361,7 +308,7 @@ decisions = Table(
 installs = Table(
     "installs",
     metadata,
-    _workspace(),
+    workspace_column(),
     Column("path", Text, primary_key=True, comment="the SKILL.md that we wrote"),
     Column("root", Text, nullable=False, comment="folder of the project that it is in"),
     Column("agent", String(32), nullable=False),
@@ -387,7 +334,7 @@ installs = Table(
 offers = Table(
     "offers",
     metadata,
-    _workspace(),
+    workspace_column(),
     Column("offer_id", String(32), primary_key=True, comment="of session, skill, channel and moment"),
     Column("session_id", String(200), nullable=False),
     Column("skill_id", String(32), nullable=False),
@@ -406,7 +353,7 @@ offers = Table(
 exposures = Table(
     "exposures",
     metadata,
-    _workspace(),
+    workspace_column(),
     Column("episode_id", String(32), primary_key=True),
     Column("skill_id", String(32), primary_key=True),
     Column("session_id", String(200), nullable=False),
@@ -427,7 +374,7 @@ exposures = Table(
 holdouts = Table(
     "holdouts",
     metadata,
-    _workspace(),
+    workspace_column(),
     Column("skill_id", String(32), primary_key=True),
     Column("request_model", String(200), primary_key=True, comment="empty: every model without a row"),
     Column("share", Float, nullable=False, comment="of the sessions from which the skill is withheld"),
@@ -438,7 +385,7 @@ holdouts = Table(
 flags = Table(
     "flags",
     metadata,
-    _workspace(),
+    workspace_column(),
     Column("skill_id", String(32), primary_key=True),
     Column("kind", String(16), primary_key=True, comment="stale, harm, unused"),
     Column("message", Text, nullable=False),
@@ -449,7 +396,7 @@ flags = Table(
 problems = Table(
     "problems",
     metadata,
-    _workspace(),
+    workspace_column(),
     Column("problem_id", String(32), primary_key=True, comment="hash of where and what"),
     Column("source", String(16), nullable=False, comment="hook, worker, transcript, publish"),
     Column("slug", String(64), nullable=False, comment="section of docs/errors.md"),
@@ -463,7 +410,7 @@ problems = Table(
 model_calls = Table(
     "model_calls",
     metadata,
-    _workspace(),
+    workspace_column(),
     Column("call_id", String(32), primary_key=True),
     Column("at", UtcTime, nullable=False, comment="when it began"),
     Column("purpose", String(32), nullable=False, comment="what for: word a skill, test"),
@@ -486,7 +433,7 @@ model_calls = Table(
 jobs = Table(
     "jobs",
     metadata,
-    _workspace(),
+    workspace_column(),
     Column("kind", String(32), primary_key=True, comment="what is to be done"),
     Column("key", String(200), primary_key=True, comment="with what: a session, a project"),
     Column("data", JSON, nullable=False, comment="what else the worker needs to know"),
@@ -499,150 +446,4 @@ jobs = Table(
     Column("last_error", Text, nullable=False, default="", comment="of the latest attempt that failed"),
     Index("jobs_by_time", "workspace_id", "due_at"),
     comment="work that waits for a worker, or is being done by one; what is done is gone",
-)
-
-members = Table(
-    "members",
-    metadata,
-    _workspace(),
-    Column("person_id", String(32), primary_key=True, comment="the same in every workspace of a server"),
-    Column("name", Text, nullable=False),
-    Column("email", Text, nullable=False, default=""),
-    Column("role", String(16), nullable=False, comment="reader, writer, reviewer, admin"),
-    Column("invited_by", String(32), nullable=False, default=""),
-    Column("created_at", UtcTime, nullable=False),
-    Column("removed_at", UtcTime, comment="whose tokens are dead from then on"),
-    comment="who may do what in a workspace of a server",
-)
-
-tokens = Table(
-    "tokens",
-    metadata,
-    _workspace(),
-    Column("token_id", String(32), primary_key=True),
-    Column("kind", String(16), nullable=False, comment="api, browser, invite, device"),
-    Column("token_hash", String(64), nullable=False, comment="sha256 of its secret, which is shown once"),
-    Column("person_id", String(32), nullable=False, default=""),
-    Column("role", String(16), nullable=False, comment="the most it may do, whatever its owner may"),
-    Column("name", Text, nullable=False, default="", comment="what it is for"),
-    Column("data", JSON, nullable=False, comment="of a browser session, an invitation or a login"),
-    Column("created_at", UtcTime, nullable=False),
-    Column("expires_at", UtcTime, nullable=False),
-    Column("used_at", UtcTime, comment="the last time, to the minute"),
-    Column("revoked_at", UtcTime),
-    Index("tokens_by_person", "workspace_id", "person_id"),
-    comment="what lets somebody in: tokens, browser sessions, invitations, logins that wait",
-)
-
-audit = Table(
-    "audit",
-    metadata,
-    _workspace(),
-    Column("entry_id", String(40), primary_key=True, comment="sorts by time"),
-    Column("at", UtcTime, nullable=False),
-    Column("person_id", String(32), nullable=False, default=""),
-    Column("token_id", String(32), nullable=False, default=""),
-    Column("action", String(32), nullable=False, comment="skill.approve, session.read, token.create, …"),
-    Column("subject", Text, nullable=False, default="", comment="what it was done to"),
-    Column("detail", JSON, nullable=False),
-    Index("audit_by_person", "workspace_id", "person_id"),
-    comment="append-only: every read and write that crosses people",
-)
-
-changes = Table(
-    "changes",
-    metadata,
-    _workspace(),
-    Column("number", Integer, primary_key=True, comment="order of the workspace's changes, from 1"),
-    Column("chain", String(64), nullable=False, comment="hash of the chain before and of this change"),
-    Column("skill_id", String(32), nullable=False),
-    Column("at", UtcTime, nullable=False),
-    Index("changes_by_skill", "workspace_id", "skill_id", "number"),
-    comment="which skill changed, in order: what a machine has not seen yet is behind its number",
-)
-
-proposals = Table(
-    "proposals",
-    metadata,
-    _workspace(),
-    Column("proposal_id", String(32), primary_key=True),
-    Column("skill_id", String(32), nullable=False),
-    Column("version", Integer, nullable=False, comment="the version that it would make the current one"),
-    Column("base_version", Integer, nullable=False, comment="the version that its author had edited"),
-    Column("person_id", String(32), nullable=False),
-    Column("state", String(16), nullable=False, comment="open, accepted, declined"),
-    Column("at", UtcTime, nullable=False),
-    Column("decided_at", UtcTime),
-    Index("proposals_by_skill", "workspace_id", "skill_id"),
-    comment="versions of a skill that wait for a reviewer; of two edits, both",
-)
-
-machines = Table(
-    "machines",
-    metadata,
-    _workspace(),
-    Column("machine_id", String(40), primary_key=True),
-    Column("person_id", String(32), nullable=False),
-    Column("label", Text, nullable=False, default="", comment="the host's name"),
-    Column("agents", JSON, nullable=False, comment="names of the agents that are wired there"),
-    Column("receipt", Integer, nullable=False, default=0, comment="batches taken from it"),
-    Column("pulled", Integer, nullable=False, default=0, comment="the change up to which it has skills"),
-    Column("seen_at", UtcTime, nullable=False),
-    Index("machines_by_person", "workspace_id", "person_id"),
-    comment="the machines that send to a workspace and take its skills",
-)
-
-keys = Table(
-    "keys",
-    metadata,
-    _workspace(),
-    Column("key_id", String(32), primary_key=True),
-    Column("public", Text, nullable=False, comment="Ed25519, base64"),
-    Column("private", Text, nullable=False),
-    Column("created_at", UtcTime, nullable=False),
-    Column("retired_at", UtcTime),
-    comment="what a server signs a workspace's skills with",
-)
-
-remotes = Table(
-    "remotes",
-    metadata,
-    _workspace(),
-    Column("url", Text, nullable=False, comment="of the server"),
-    Column("remote_workspace", String(64), nullable=False),
-    Column("public_key", Text, nullable=False, default="", comment="known since the first sync"),
-    Column("number", Integer, nullable=False, default=0, comment="the change up to which skills are here"),
-    Column("chain", String(64), nullable=False, default=""),
-    Column("receipt", Integer, nullable=False, default=0, comment="batches that the server has taken"),
-    Column("synced_at", UtcTime, comment="when it last went well"),
-    Column("last_error", Text, nullable=False, default=""),
-    comment="the server that a workspace of this machine syncs with, and how far",
-)
-
-uploads = Table(
-    "uploads",
-    metadata,
-    _workspace(),
-    Column("session_id", String(200), primary_key=True),
-    Column("sent_seq", Integer, nullable=False, default=0, comment="events that the server has"),
-    Column("sent_offers", Integer, nullable=False, default=0, comment="offers that the server has"),
-    Column("refused", Text, nullable=False, default="", comment="why the server will not have it"),
-    Column("sent_at", UtcTime, nullable=False),
-    comment="how far each session has gone up to the server",
-)
-
-received = Table(
-    "received",
-    metadata,
-    _workspace(),
-    Column("skill_id", String(32), primary_key=True),
-    Column("scope", String(8), nullable=False, comment="team, org"),
-    Column("remote_version", Integer, nullable=False, comment="the server's number of it"),
-    Column("version", Integer, nullable=False, default=0, comment="ours; 0 where it was refused"),
-    Column("content_hash", String(64), nullable=False),
-    Column("state", String(16), nullable=False, comment="the server's"),
-    Column("signature", Text, nullable=False, default="", comment="of the server, over what is said here"),
-    Column("refused", Text, nullable=False, default="", comment="what was wrong with it on arrival"),
-    Column("at", UtcTime, nullable=False),
-    comment="skills that came from the server, as it said them",
 )

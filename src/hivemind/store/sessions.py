@@ -15,6 +15,7 @@ from hivemind.errors import HivemindError
 from hivemind.store import bulk, lessons, schema, search
 from hivemind.store.database import Workspace
 from hivemind.store.origin import sides, was_done
+from hivemind.store.positions import contended
 
 #: Bound parameters of one statement; SQLite before 3.32 allows 999.
 _CHUNK = 900
@@ -22,6 +23,8 @@ _CHUNK = 900
 SHORT_ID_CHARS = 8
 #: Times that an append looks again which of its events others have stored meanwhile.
 MAX_TRIES = 5
+#: What the data of an event holds that records how its session was told, and nothing that was done.
+_RECORDS = frozenset({"span", "tools"})
 _USAGE_COLUMNS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
 
 
@@ -41,10 +44,6 @@ class ProjectFacts:
     name: str
     remote: str = ""
     root: str = ""
-
-
-class ContendedError(HivemindError):
-    """Report that another process read the same transcript meanwhile: read on from where it stopped."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +82,7 @@ def append(
     # From here to the end of the transaction nobody else appends to the session.
     row = _put_session(workspace, facts, project=project, person_id=sent.person_id if sent else "")
     if sent is not None and row.person_id != sent.person_id:
-        raise _contended(f"session {facts.session_id!r} is being stored for somebody else")
+        raise contended(f"session {facts.session_id!r} is being stored for somebody else")
     if project is not None:
         put_project(workspace, project)
     keyed = _keyed(events, facts.session_id, keys=sent.keys if sent else None)
@@ -97,7 +96,7 @@ def append(
         if not fresh or workspace.seam.attempt(workspace.connection, work):
             break
     else:
-        raise _contended(f"the events of session {facts.session_id!r} are being stored by another process")
+        raise contended(f"the events of session {facts.session_id!r} are being stored by another process")
     _raise_usage(workspace, {key: e for key, e in keyed.items() if e.event.usage and key in known})
     next_seq = max(row.next_seq, sent.to_seq) if sent else row.next_seq + len(fresh)
     if fresh or next_seq > row.next_seq:
@@ -262,7 +261,12 @@ def _insert(
 
 
 def indexed_text(text: str, data: Any) -> str:
-    """Give the text under which an event is found: what a person reads, and a call's whole input."""
+    """Give the text under which an event is found: what a person reads, and a call's whole input.
+
+    The record of a trace's span is found by nobody who looks for work.
+    """
+    if not text and data and data.keys() <= _RECORDS:
+        return ""
     return f"{text}\n{json.dumps(data, ensure_ascii=False)}" if data else text
 
 
@@ -334,30 +338,6 @@ def title_of(events: Iterable[Event]) -> str:
     return (spoken or prompts or [""])[0].splitlines()[0][:120] if prompts else ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Position:
-    """Say how far a transcript has been read."""
-
-    path: str
-    agent: str
-    session_id: str = ""
-    offset_bytes: int = 0
-    read_hash: str = ""
-    lines: int = 0
-    bad_lines: int = 0
-    reader_state: dict[str, Any] | None = None
-    problem: str = ""
-
-
-def position(workspace: Workspace, path: str) -> Position | None:
-    """Give how far a transcript has been read, None where it never was."""
-    t = schema.transcripts
-    row = workspace.execute(
-        sa.select(t).where(t.c.workspace_id == workspace.workspace_id, t.c.path == path)
-    ).first()
-    return _position(row) if row else None
-
-
 def cwd_of(workspace: Workspace, session_id: str) -> str:
     """Give the folder that a stored session began in; empty where it is not known."""
     t = schema.sessions
@@ -365,49 +345,6 @@ def cwd_of(workspace: Workspace, session_id: str) -> str:
         sa.select(t.c.cwd).where(t.c.workspace_id == workspace.workspace_id, t.c.session_id == session_id)
     ).scalar()
     return str(found or "")
-
-
-def kept_elsewhere(workspace: Workspace) -> dict[str, str]:
-    """Give the transcripts that another workspace keeps, with its name: a session is in one only."""
-    t = schema.transcripts
-    rows = workspace.execute(
-        sa.select(t.c.path, t.c.workspace_id).where(t.c.workspace_id != workspace.workspace_id)
-    )
-    return {row.path: row.workspace_id for row in rows}
-
-
-def positions(workspace: Workspace) -> list[Position]:
-    """Give how far each known transcript has been read."""
-    t = schema.transcripts
-    rows = workspace.execute(
-        sa.select(t).where(t.c.workspace_id == workspace.workspace_id).order_by(t.c.path)
-    )
-    return [_position(row) for row in rows]
-
-
-def _position(row: Any) -> Position:
-    names = Position.__dataclass_fields__
-    return Position(**{name: value for name, value in row._mapping.items() if name in names})
-
-
-def put_position(workspace: Workspace, new: Position, *, was: Position | None) -> None:
-    """Record how far a transcript has been read; raise where another process read it meanwhile."""
-    values = {name: getattr(new, name) for name in Position.__dataclass_fields__}
-    values["read_at"] = datetime.now(UTC)
-    if was is None:
-        is_ours = bulk.put_new(workspace, schema.transcripts, values)
-    else:
-        t = schema.transcripts
-        here = (t.c.workspace_id == workspace.workspace_id, t.c.path == new.path)
-        place = (t.c.offset_bytes == was.offset_bytes, t.c.read_hash == was.read_hash, t.c.lines == was.lines)
-        is_ours = workspace.execute(t.update().where(*here, *place).values(**values)).rowcount == 1
-    if not is_ours:
-        raise _contended(f"{new.path} was read by another process at the same time")
-
-
-def _contended(message: str) -> ContendedError:
-    hint = "nothing is lost: the next read goes on from where the other stopped"
-    return ContendedError("transcript-contended", message, hint=hint)
 
 
 def session(workspace: Workspace, session_id: str) -> Any:

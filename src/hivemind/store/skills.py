@@ -1,22 +1,19 @@
 """Write and read skills, their versions, decisions, installed files and evidence."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
 from hivemind.domain.skills import LIVE_STATES, Finding, SkillDocument, SkillState
 from hivemind.errors import HivemindError
-from hivemind.store import bulk, changes, schema, search
+from hivemind.store import changes, schema, search
 from hivemind.store.database import Workspace
 
 #: Bound parameters of one statement; SQLite before 3.32 allows 999.
 _CHUNK = 900
-#: `installs.intended_hash` while a file is being removed.
-GONE = "gone"
 #: States in which a skill's name is its own.
 OPEN_STATES = (SkillState.CANDIDATE, *LIVE_STATES)
 
@@ -71,19 +68,6 @@ class Decision:
     reason: str = ""
     numbers: dict[str, Any] = field(default_factory=dict)
     undoes: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Install:
-    """Hold what is known of a skill file in an agent's folder."""
-
-    path: str
-    root: str
-    agent: str
-    skill_id: str
-    version: int
-    content_hash: str
-    intended_hash: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,8 +196,12 @@ def listed(
     states: Sequence[SkillState] = (),
     project_id: str | None = None,
     topic: str | None = None,
+    skill_ids: Collection[str] | None = None,
 ) -> list[Skill]:
-    """Give skills, the latest changed first; of a project's own and of every project's where one is given."""
+    """Give skills, the latest changed first; of a project's own and of every project's where one is given.
+
+    With `skill_ids` only those of them, in no order where they are many.
+    """
     query = _skills(workspace).order_by(schema.skills.c.updated_at.desc(), schema.skills.c.skill_id)
     if states:
         query = query.where(schema.skills.c.state.in_([state.value for state in states]))
@@ -221,7 +209,49 @@ def listed(
         query = query.where(schema.skills.c.project_id.in_(sorted({project_id, ""})))
     if topic is not None:
         query = query.where(schema.skills.c.topic == topic)
-    return [_skill(row) for row in workspace.execute(query)]
+    if skill_ids is None:
+        return [_skill(row) for row in workspace.execute(query)]
+    chosen = (query.where(schema.skills.c.skill_id.in_(chunk)) for chunk in _chunks(sorted(skill_ids)))
+    return [_skill(row) for each in chosen for row in workspace.execute(each)]
+
+
+def live_among(workspace: Workspace, skill_ids: Collection[str]) -> set[str]:
+    """Give those of some skills that agents may load."""
+    t = schema.skills
+    live = sa.select(t.c.skill_id).where(
+        t.c.workspace_id == workspace.workspace_id, t.c.state.in_([state.value for state in LIVE_STATES])
+    )
+    return {
+        skill_id
+        for chunk in _chunks(sorted(skill_ids))
+        for skill_id in workspace.execute(live.where(t.c.skill_id.in_(chunk))).scalars()
+    }
+
+
+def stated_by(workspace: Workspace, *, states: Sequence[SkillState]) -> dict[str, list[str]]:
+    """Give the lessons that the current versions of skills state, of those that state any."""
+    t, v = schema.skills, schema.skill_versions
+    here = sa.and_(
+        v.c.workspace_id == t.c.workspace_id, v.c.skill_id == t.c.skill_id, v.c.version == t.c.version
+    )
+    rows = workspace.execute(
+        sa.select(t.c.skill_id, v.c.lesson_ids)
+        .join(v, here)
+        .where(t.c.workspace_id == workspace.workspace_id, t.c.state.in_([state.value for state in states]))
+        .where(sa.type_coerce(v.c.lesson_ids, sa.Text) != "[]")
+    )
+    return {row.skill_id: list(row.lesson_ids) for row in rows}
+
+
+def projects_of(workspace: Workspace, skill_ids: Collection[str]) -> dict[str, str]:
+    """Give the project of each of some skills."""
+    t = schema.skills
+    query = sa.select(t.c.skill_id, t.c.project_id).where(t.c.workspace_id == workspace.workspace_id)
+    return {
+        row.skill_id: row.project_id
+        for chunk in _chunks(sorted(skill_ids))
+        for row in workspace.execute(query.where(t.c.skill_id.in_(chunk)))
+    }
 
 
 def find(workspace: Workspace, reference: str, *, project_id: str | None = None) -> Skill:
@@ -283,8 +313,11 @@ def _skills(workspace: Workspace) -> sa.Select[Any]:
 
 
 def _skill(row: Any) -> Skill:
-    values = {name: row._mapping[name] for name in Skill.__dataclass_fields__}
-    return Skill(**{**values, "state": SkillState(values["state"])})
+    # A library has many: the mapping of a row takes as long as all else.
+    values = dict(zip(row._fields, row, strict=True))
+    del values["workspace_id"]
+    values["state"] = SkillState(values["state"])
+    return Skill(**values)
 
 
 def version_of(workspace: Workspace, skill_id: str, *, version: int) -> Version:
@@ -449,40 +482,6 @@ def project_roots(workspace: Workspace) -> list[ProjectRoot]:
         .order_by(t.c.root, t.c.project_id)
     )
     return [ProjectRoot(**row._mapping) for row in rows]
-
-
-def installs(workspace: Workspace) -> list[Install]:
-    """Give every skill file that is known to be ours."""
-    t = schema.installs
-    rows = workspace.execute(
-        sa.select(t).where(t.c.workspace_id == workspace.workspace_id).order_by(t.c.path)
-    )
-    return [_install(row) for row in rows]
-
-
-def install(workspace: Workspace, path: Path) -> Install | None:
-    """Give what is known of one path, None where it is not ours."""
-    t = schema.installs
-    row = workspace.execute(
-        sa.select(t).where(t.c.workspace_id == workspace.workspace_id, t.c.path == str(path))
-    ).first()
-    return _install(row) if row else None
-
-
-def _install(row: Any) -> Install:
-    return Install(**{name: row._mapping[name] for name in Install.__dataclass_fields__})
-
-
-def put_install(workspace: Workspace, new: Install) -> None:
-    """Record what is known of a path."""
-    values = {name: getattr(new, name) for name in Install.__dataclass_fields__}
-    bulk.put(workspace, schema.installs, {**values, "written_at": datetime.now(UTC)})
-
-
-def forget_install(workspace: Workspace, path: str) -> None:
-    """Record that a path is no longer ours."""
-    t = schema.installs
-    workspace.execute(t.delete().where(t.c.workspace_id == workspace.workspace_id, t.c.path == path))
 
 
 def counts(workspace: Workspace) -> dict[SkillState, int]:

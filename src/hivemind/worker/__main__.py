@@ -17,6 +17,6 @@ if __name__ == "__main__":
     if not lock.acquire(wait_s=LEAVING_S):
         Path(layout.worker_starting(str(data))).unlink(missing_ok=True)
         sys.exit(0)
-    from hivemind.worker.loop import run
+    from hivemind.worker.process import run
 
     sys.exit(run(data, lock=lock, variables=dict(os.environ)))

@@ -74,6 +74,7 @@ class Answers:
         self._lock = threading.Lock()
         self._decided: dict[tuple[str, str], Decided] = {}  #: of each session
         self._earlier: dict[tuple[str, str], Decided] = {}  #: what else stands, though nothing came up since
+        self._nothing_due: dict[tuple[str, str], tuple[int, int, str]] = {}  #: by workspace and project
         self._shown: list[Shown] = []
         self._unspooled: list[Announcement] = []
         self.folders = Folders(database, withheld=self._withheld)
@@ -259,8 +260,13 @@ class Answers:
         )
 
     def _notice(self, shown: Shown, project_id: str) -> str:
+        key = (shown.workspace_id, project_id)
         with self._database.read(shown.workspace_id) as workspace:
-            text = notices.due(workspace, project_id)
+            latest = notices.latest(workspace)
+            # To look takes longer than to search: what was decided since the last look is known at once.
+            text = "" if self._nothing_due.get(key) == latest else notices.due(workspace, project_id)
+        if not text:
+            self._nothing_due[key] = latest
         shown.noticed_project = project_id if text else ""
         return text
 

@@ -58,8 +58,12 @@ def learn(
     *,
     settings: Settings,
     progress: Callable[[int, int], None] | None = None,
+    sweeps: bool = True,
 ) -> Learnt:
-    """Bring skills and what is known of them up to date; on the same data it changes nothing."""
+    """Bring skills and what is known of them up to date; on the same data it changes nothing.
+
+    With `sweeps` skills are compared with their projects, too: what names something that is gone is flagged.
+    """
     distilled = pipeline.distill(
         database,
         workspace_id,
@@ -68,12 +72,19 @@ def learn(
         progress=progress,
         graded=joining.renew,
     )
+    return Learnt(
+        distilled=distilled, measured=measure(database, workspace_id, settings=settings, sweeps=sweeps)
+    )
+
+
+def measure(database: Database, workspace_id: str, *, settings: Settings, sweeps: bool = True) -> Refreshed:
+    """Bring what outcomes say of skills up to date, and move those whose numbers say so."""
     with database.write(workspace_id) as workspace:
         confirm.confirm(workspace)
-    measured = refresh.refresh(
+    return refresh.refresh(
         database,
         workspace_id,
         policies=Policies(publish=settings.publish_policy, share=settings.share_policy),
         shares=shares(settings),
+        sweeps=sweeps,
     )
-    return Learnt(distilled=distilled, measured=measured)

@@ -1,6 +1,5 @@
 """The worker's loop: read the spool and transcripts, distil, publish, and leave when nothing is left."""
 
-import signal
 import sys
 import threading
 import time
@@ -26,14 +25,14 @@ from hivemind.evaluation import refresh
 from hivemind.library import notices, publish
 from hivemind.llm import choose
 from hivemind.llm.ledger import Ledger
-from hivemind.store import lessons, offers, problems, schema, sessions
+from hivemind.store import lessons, offers, positions, problems, schema
 from hivemind.store.database import WORKSPACE_NAME, Database, Workspace, open_database
 from hivemind.worker import learn
 from hivemind.worker.answers import Answers, Server, Shown
 from hivemind.worker.folders import AT_WORK_S
 from hivemind.worker.indexes import Indexes
-from hivemind.worker.lock import WorkerLock
 from hivemind.worker.syncing import Syncing
+from hivemind.worker.traces import Traces
 
 #: While a transcript is being written it is looked at this often, in seconds.
 POLL_S = 0.2
@@ -47,6 +46,8 @@ QUIET_S = 1.0
 BACK_OFF_S = 5.0
 #: Known transcripts are looked at for growth that nobody announced this often, in seconds.
 RESCAN_S = 600.0
+#: Skills are compared with the files of their projects this often at most, in seconds.
+SWEEP_S = 600.0
 
 
 #: What a failure says is printed once in so long, in seconds.
@@ -65,30 +66,6 @@ class Hot:
     size_bytes: int = -1
     changed: float = 0.0
     reported: bool = False  #: that it cannot be read
-
-
-def run(data: Path, *, lock: WorkerLock, variables: Mapping[str, str]) -> int:
-    """Work until idle or told to stop; the lock is held by the caller and released here."""
-    told = (signal.SIGTERM, signal.SIGINT)
-    # The socket opens while the worker is made: a signal must wait until somebody can take it.
-    signal.pthread_sigmask(signal.SIG_BLOCK, told)
-    try:
-        worker = Worker(data, variables=variables, is_ours=lock.is_held)
-    except HivemindError as error:
-        # What hooks announce waits in the spool; they try again in a while.
-        print(f"the worker cannot start: {error.message}\n  {error.hint}", file=sys.stderr)  # noqa: T201
-        lock.release()
-        return 1
-    for name in told:
-        # On a thread: the handler may interrupt the very code that holds the event's lock.
-        signal.signal(name, lambda *_: threading.Thread(target=worker.stop).start())
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, told)
-    try:
-        worker.run()
-    finally:
-        worker.close()
-        lock.release()
-    return 0
 
 
 class Worker:
@@ -130,18 +107,33 @@ class Worker:
             is_captured=self.environment.capture,
         )
         self._serve()
+        self.traces = Traces(
+            self.database,
+            self.data,
+            workspace_id=self.environment.workspace_id,
+            settings=lambda: self.settings,
+            wake=self._wake.set,
+            failed=self._failed,
+        )
+        self._listen()
         self.last_work = time.monotonic()
         self._rescanned: float | None = None
         self._looked = time.monotonic()
         self._printed: dict[str, float] = {}
+        self._swept: dict[str, float] = {}  #: when each workspace's skills were compared with their projects
 
     def stop(self) -> None:
         """Leave after the step at hand."""
         self._stopped.set()
         self._wake.set()
 
+    def _listen(self) -> None:
+        if problem := self.traces.follow():
+            self._problem("default", source="otlp", error=problem)
+
     def close(self) -> None:
         """Give back the socket and the database."""
+        self.traces.close()
         self._close_server()
         self.syncing.close()
         self.indexes.close()
@@ -175,7 +167,11 @@ class Worker:
                 busy, pause = False, 0.0  # failing is no work: a worker that only fails leaves, too
             if busy:
                 self.last_work = time.monotonic()
-            elif time.monotonic() - self.last_work > self.settings.worker_idle_s and self._leaves():
+            elif (
+                not self.traces.is_on  # who sends traces starts no worker
+                and time.monotonic() - self.last_work > self.settings.worker_idle_s
+                and self._leaves()
+            ):
                 break
             self._wake.wait(pause)
             self._wake.clear()
@@ -198,6 +194,7 @@ class Worker:
         self._look_for_due()
         self.syncing.look()
         self.to_publish |= self.syncing.take_changed()
+        self.dirty |= self.traces.take()
         announced = [*self.spool.read(), *self.answers.take_unspooled()]
         for announcement in announced:
             try:
@@ -228,6 +225,7 @@ class Worker:
             before = self.settings
             with suppress(HivemindError):  # a file that is being edited: the last good settings stay
                 self.settings = config.load(self.data)
+            self._listen()
             if self.settings.holdout != before.holdout:
                 self.answers.folders.forget_draws()
                 with self.database.read() as workspace:
@@ -246,7 +244,7 @@ class Worker:
         offsets: dict[str, int] = {}
         for name in names:
             with self.database.read(name) as workspace:
-                known = sessions.positions(workspace)
+                known = positions.listed(workspace)
             offsets |= {position.path: position.offset_bytes for position in known}
             for position in known:
                 path = Path(position.path)
@@ -347,7 +345,7 @@ class Worker:
         except (OSError, ValueError) as error:
             hot.size_bytes = -1
             self._unreadable(path, hot, error)
-        except sessions.ContendedError:
+        except positions.ContendedError:
             hot.size_bytes = -1
         except HivemindError as error:
             if error.slug != "capture-excluded":
@@ -408,7 +406,11 @@ class Worker:
         # Taken off the list first: what fails is recorded, and tried again with the next change or start.
         for workspace_id in sorted(self.dirty):
             self.dirty.discard(workspace_id)
-            if learn.learn(self.database, workspace_id, settings=self.settings).is_to_publish:
+            sweeps = time.monotonic() - self._swept.get(workspace_id, -SWEEP_S) >= SWEEP_S
+            learnt = learn.learn(self.database, workspace_id, settings=self.settings, sweeps=sweeps)
+            if sweeps:
+                self._swept[workspace_id] = time.monotonic()
+            if learnt.is_to_publish:
                 self.to_publish.add(workspace_id)
             self.to_word.add(workspace_id)
             self.indexes.look(workspace_id)

@@ -13,7 +13,7 @@ from hivemind.capture.git import project_of
 from hivemind.domain.events import EventKind, SessionFacts, Usage
 from hivemind.domain.exposures import Arm, Channel
 from hivemind.errors import HivemindError
-from hivemind.store import offers, problems, schema, search, sessions
+from hivemind.store import offers, positions, problems, schema, search, sessions
 from hivemind.store.database import Database
 
 
@@ -151,16 +151,16 @@ def test_two_folders_of_one_remote_are_one_project(database: Database, tmp_path:
 
 def test_two_readers_of_one_transcript_do_not_both_advance_it(database: Database) -> None:
     """Whoever started from an older place, or from another file of the same length, has to look again."""
-    first = sessions.Position(path="/t", agent="claude", offset_bytes=10, read_hash="a", lines=1)
-    second = sessions.Position(path="/t", agent="claude", offset_bytes=10, read_hash="b", lines=1)
+    first = positions.Position(path="/t", agent="claude", offset_bytes=10, read_hash="a", lines=1)
+    second = positions.Position(path="/t", agent="claude", offset_bytes=10, read_hash="b", lines=1)
     with database.write() as workspace:
-        sessions.put_position(workspace, first, was=None)
+        positions.put(workspace, first, was=None)
     for was in (None, second):
-        with pytest.raises(sessions.ContendedError), database.write() as workspace:
-            sessions.put_position(workspace, second, was=was)
+        with pytest.raises(positions.ContendedError), database.write() as workspace:
+            positions.put(workspace, second, was=was)
     with database.write() as workspace:
-        sessions.put_position(workspace, second, was=first)
-        assert sessions.position(workspace, "/t") == second
+        positions.put(workspace, second, was=first)
+        assert positions.of(workspace, "/t") == second
 
 
 def test_a_subagents_model_is_not_the_sessions(database: Database) -> None:

@@ -6,7 +6,6 @@ import pytest
 import sqlalchemy as sa
 from stored import FACTS, NOW, event
 
-from databases import Maker
 from hivemind.domain.events import EventKind, SessionFacts
 from hivemind.store import imports, lessons, past, schema, sessions
 from hivemind.store.database import Database
@@ -95,20 +94,23 @@ def test_past_work_is_read_by_its_places(database: Database) -> None:
         assert [one.seq for one in past.with_ids(workspace, "s", [said.event_id])] == [2]
 
 
-def test_past_work_on_a_server_is_not_searched_yet(database: Database, databases: Maker) -> None:
-    """It says so, where SQLite's index would give events."""
+def test_past_work_is_found_by_words_and_their_beginnings(database: Database) -> None:
+    """Of the workspace alone once it is known where they stand, the rarest word first."""
+    with database.write("other") as workspace:
+        sessions.append(workspace, FACTS, events=[event("x", "a login elsewhere")])
     with database.write() as workspace:
-        sessions.append(workspace, FACTS, events=[event("a", "a login")])
+        texts = ("a login", "the login page of the shop", "nothing", "Überlogins, logins")
+        sessions.append(workspace, FACTS, events=[event(str(n), text) for n, text in enumerate(texts)])
     with database.read() as workspace:
-        if databases.engine == "sqlite":
-            ((document, _),) = past.ranked(workspace, [past.Term("login")], limit=3)
-            assert past.places(workspace, [document])[0].session_id == "s"
-            return
-        for search in (
-            lambda: past.documents(workspace),
-            lambda: past.count(workspace, past.Term("login")),
-            lambda: past.ranked(workspace, [past.Term("login")], limit=3),
-            lambda: past.places(workspace, [1]),
-        ):
-            with pytest.raises(NotImplementedError, match="not searched on postgresql yet"):
-                search()
+
+        def found(*terms: past.Term) -> list[int]:
+            ranked = past.ranked(workspace, terms, limit=9)
+            assert ranked == sorted(ranked, key=lambda one: -one[1])
+            return sorted(one.seq for one in past.places(workspace, [each for each, _ in ranked]))
+
+        assert past.documents(workspace) >= 4
+        assert past.count(workspace, past.Term("nothing")) == 1
+        assert found(past.Term("login")) == [0, 1]
+        assert found(past.Term("login", is_prefix=True)) == [0, 1, 3]
+        assert found(past.Term("login page"), past.Term("nothing")) == [1, 2]
+        assert found(past.Term("absent")) == found() == []

@@ -21,14 +21,16 @@ def grade_new(
     database: Database,
     workspace_id: str,
     *,
+    project_id: str | None = None,
     graded: Callable[[Workspace, str], object] = lambda _workspace, _session_id: None,
 ) -> int:
     """Grade what is not graded yet, the earliest session first; give the number of sessions.
 
-    `graded` is called for each in the transaction that stores its episodes.
+    Those of one project alone where one is given. `graded` is called for each in the transaction that stores
+    its episodes.
     """
     with database.read(workspace_id) as workspace:
-        waiting = stored.ungraded(workspace, version=grading.VERSION)
+        waiting = stored.ungraded(workspace, version=grading.VERSION, project_id=project_id)
     for session in waiting:
         with database.read(workspace_id) as workspace:
             found = grade_session(workspace, session)

@@ -22,6 +22,8 @@ _BAD_BEFORE = re.compile(
     r"\b(?:never|don['’]t|do not|not|instead of|rather than|avoid|without)\s+(?:\w+ing\s+|run\s+|use\s+)?$",
     re.IGNORECASE,
 )
+#: Neither quotes nor escapes nor a comment.
+_PLAIN = re.compile(r"[\t !$-&(-\[\]-~]*")
 _OPERATORS = re.compile(r"\s*(?:&&|\|\||;|\|)\s*")
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
 _PATH_IN_TEXT = re.compile(r"(?<![\w/.:@~-])((?:\.{1,2}/)?[\w.-]+(?:/[\w.-]+)+\.\w{1,8})(?![\w/-])")
@@ -74,7 +76,8 @@ def _command(line: str) -> Iterator[Named]:
     steps, folder = [], ""
     for part in _OPERATORS.split(line):
         try:
-            words = shlex.split(part, comments=True)
+            # Nearly every line is plain, and the shell's own way of reading is slow.
+            words = part.split() if _PLAIN.fullmatch(part) else shlex.split(part, comments=True)
         except ValueError:
             return
         while words and _ASSIGNMENT.match(words[0]):

@@ -15,16 +15,26 @@ _EMPTY = np.uint32(0xFFFFFFFF)
 
 def originals(texts: Sequence[npt.NDArray[np.uint32]]) -> npt.NDArray[np.int64]:
     """Give for each text, the best first, the place of the first one that it is a copy of, or its own."""
-    sketches = np.full((len(texts), _BUCKETS), _EMPTY, dtype=np.uint32)
-    for sketch, words in zip(sketches, texts, strict=True):
-        np.minimum.at(sketch, words % _BUCKETS, words)
-    filled = sketches != _EMPTY
     found = np.arange(len(texts), dtype=np.int64)
+    if len(texts) < 2:
+        return found
+    sketches = np.full((len(texts), _BUCKETS), _EMPTY, dtype=np.uint32)
+    words = np.concatenate(texts)
+    rows = np.repeat(found, [len(text) for text in texts])
+    np.minimum.at(sketches.reshape(-1), rows * _BUCKETS + words % _BUCKETS, words)
+    filled = sketches != _EMPTY
+    either = np.bitwise_count(_bits(filled)[:, None] | _bits(filled)[None, :])
+    same = ((sketches[:, None] == sketches[None, :]) & filled[None, :]).sum(axis=2)
+    alike = (same >= COPY_SHARE * np.maximum(either, 1)).tolist()
+    firsts = [0]
     for place in range(1, len(texts)):
-        firsts = np.flatnonzero(found[:place] == np.arange(place))
-        either = filled[firsts] | filled[place]
-        same = (sketches[firsts] == sketches[place]) & filled[place]
-        alike = same.sum(axis=1) >= COPY_SHARE * np.maximum(either.sum(axis=1), 1)
-        if alike.any():
-            found[place] = firsts[np.argmax(alike)]
+        row = alike[place]
+        original = next((first for first in firsts if row[first]), place)
+        found[place] = original
+        if original == place:
+            firsts.append(place)
     return found
+
+
+def _bits(filled: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint64]:
+    return np.packbits(filled, axis=1).view(np.uint64)[:, 0]

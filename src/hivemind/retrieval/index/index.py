@@ -9,7 +9,7 @@ import time
 import uuid
 from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
@@ -55,6 +55,7 @@ class Embed(Protocol):
 class _Snapshot:
     parts: tuple[Part, ...] = ()
     whole: bool = False  #: (nearly) every skill has a vector
+    counts: dict[str, int] = field(default_factory=dict)  #: skills of each project that was asked for
 
 
 class Index:
@@ -156,9 +157,10 @@ class Index:
         return shared_threshold(count) if count <= FEW_SHARED else math.inf
 
     def _count(self, project_id: str) -> int:
-        name = project_id.encode()
-        parts = self._snapshot.parts
-        return sum(int((part.alive & (part.segment.project_ids == name)).sum()) for part in parts)
+        snapshot = self._snapshot
+        if project_id not in snapshot.counts:
+            snapshot.counts[project_id] = sum(int(part.of(project_id).sum()) for part in snapshot.parts)
+        return snapshot.counts[project_id]
 
     @property
     def threshold(self) -> float:

@@ -25,6 +25,8 @@ BY_SIGNS = 300
 COMPARED = 40
 #: Postings that are added up for a prompt, the rarest words first; the others count in the close look.
 MAX_POSTINGS = 150_000
+#: Projects for which it is kept which skills they may be shown.
+MAX_PROJECTS = 16
 _MEANING = NAMES.index("meaning")
 
 
@@ -36,6 +38,24 @@ class Part:
     segment: Segment
     alive: npt.NDArray[np.bool_]
     vectors: Vectors | None = None
+    #: Which skills each of the latest projects may be shown; another snapshot begins without any.
+    _allowed: dict[str, npt.NDArray[np.bool_]] = field(default_factory=dict, init=False, repr=False)
+
+    def of(self, project_id: str) -> npt.NDArray[np.bool_]:
+        """Say which skills are of a project, or with "" of every one."""
+        return np.asarray(self.alive & (self.segment.project_ids == project_id.encode()))
+
+    def allowed(self, project_id: str | None) -> npt.NDArray[np.bool_]:
+        """Say which skills a project may be shown: its own and those of every one; None: all."""
+        if project_id is None:
+            return self.alive
+        found = self._allowed.get(project_id)
+        if found is None:
+            found = self.of("") | self.of(project_id)
+            if len(self._allowed) >= MAX_PROJECTS:
+                self._allowed.clear()
+            self._allowed[project_id] = found
+        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,25 +169,41 @@ def look(
 
     `vector` is asked for the prompt's meaning when its words were searched: it may be in the making.
     """
-    skills = sum(int(part.alive.sum()) for part in parts)
+    skills = sum(int(np.count_nonzero(part.alive)) for part in parts)
     spans = [part.segment.spans(query.numbers) for part in parts]
     counts = np.sum([its[:, 1] - its[:, 0] for its in spans], axis=0)
     weights = scoring.word_weights(query, counts, skills)
     weights[[number in ignored for number in query.numbers]] = 0.0
-    allowed = [_allowed(part, project_id) for part in parts]
+    allowed = [part.allowed(project_id) for part in parts]
     found = _by_words(parts, weights, spans=spans, counts=counts, allowed=allowed)
+    figures = features(query, weights, _pairs(parts, found))
     asked = vector() if vector is not None else None
     if asked is not None:
         near = _by_meaning(parts, asked, allowed)
-        found = [np.union1d(one, other) for one, other in zip(found, near, strict=True)]
-    pairs = [(part.segment, places) for part, places in zip(parts, found, strict=True) if len(places)]
+        others = [its[(its[:, None] != known).all(axis=1)] for its, known in zip(near, found, strict=True)]
+        more = features(query, weights, _pairs(parts, others))
+        found, order = _together(found, others)
+        figures = np.concatenate([figures, more])[order]
+    pairs = _pairs(parts, found)
     if not pairs:
         return None
-    figures = features(query, weights, pairs)
     if asked is not None:
         figures[:, _MEANING] = _meanings(parts, found, asked)
     owners = [(segment, int(place)) for segment, places in pairs for place in places]
     return Look(query=query, weights=weights, figures=figures, owners=owners)
+
+
+def _pairs(parts: Sequence[Part], places: Places) -> list[tuple[Segment, npt.NDArray[np.int64]]]:
+    return [(part.segment, its) for part, its in zip(parts, places, strict=True) if len(its)]
+
+
+def _together(these: Places, those: Places) -> tuple[Places, npt.NDArray[np.int64]]:
+    """Put the places of both in order, and say for each where it was, those of all parts behind these."""
+    owners = [np.repeat(np.arange(len(places)), [len(its) for its in places]) for places in (these, those)]
+    every, owner = np.concatenate([*these, *those]), np.concatenate(owners)
+    order = np.lexsort((every, owner))
+    ends = np.cumsum(np.bincount(owner, minlength=len(these)))
+    return np.split(every[order], ends[:-1]), order
 
 
 def _hit(owner: tuple[Segment, int], score: float, confidence: float, *, worth: float, shares: Array) -> Hit:
@@ -181,13 +217,6 @@ def _hit(owner: tuple[Segment, int], score: float, confidence: float, *, worth: 
         worth=float(worth),
         figures={name: round(float(share), 4) for name, share in zip(NAMES, shares, strict=True)},
     )
-
-
-def _allowed(part: Part, project_id: str | None) -> npt.NDArray[np.bool_]:
-    if project_id is None:
-        return part.alive
-    of = part.segment.project_ids
-    return np.asarray(part.alive & ((of == b"") | (of == project_id.encode())))
 
 
 def _by_words(
@@ -206,17 +235,24 @@ def _by_words(
         postings += int(counts[place])
         if postings > MAX_POSTINGS:
             break
+    weighed = np.array([weight for _, weight in words])
+    chosen = [place for place, _ in words]
     scores = []
     for part, its_spans, its_allowed in zip(parts, spans, allowed, strict=True):
-        its = np.zeros(len(part.segment), dtype=np.float32)
-        postings_of, impacts_of = part.segment.postings, part.segment.impacts
-        for place, weight in words:
-            start, end = its_spans[place]
-            if end > start:
-                its[postings_of[start:end]] += np.float32(weight) * impacts_of[start:end]
-        its *= its_allowed
-        scores.append(its)
+        its = its_spans[chosen]
+        scores.append(_added_up(part.segment, its, weighed) * its_allowed)
     return _best(scores, BY_WORDS)
+
+
+def _added_up(segment: Segment, spans: npt.NDArray[np.int64], weights: npt.NDArray[np.float64]) -> Array:
+    """Add up for each skill what the words add to it whose postings lie in some spans."""
+    lengths = spans[:, 1] - spans[:, 0]
+    if not lengths.any():
+        return np.zeros(len(segment), dtype=np.float32)
+    slices = [slice(start, end) for start, end in spans.tolist() if end > start]
+    places = np.concatenate([segment.postings[one] for one in slices])
+    impacts = np.concatenate([segment.impacts[one] for one in slices]) * np.repeat(weights, lengths)
+    return np.bincount(places, weights=impacts, minlength=len(segment)).astype(np.float32)
 
 
 def _by_meaning(parts: Sequence[Part], vector: Array, allowed: Sequence[npt.NDArray[np.bool_]]) -> Places:

@@ -30,8 +30,6 @@ from hivemind.store.sessions import ProjectFacts, Sent
 from hivemind.sync import reading, signing, skill_wire, wire
 
 router = APIRouter(prefix="/sync", tags=["sync"])
-#: The job that distils a project.
-DISTIL = "distil"
 #: Sessions that are asked about at once.
 MAX_ASKED = 1_000
 #: How the id of a session ends that somebody else had a session of.
@@ -156,7 +154,7 @@ def receive(site: TheSite, viewer: Writer, body: Body, request: Request) -> Resp
         )
         # Last: whoever sends of a project waits here for everybody else who does.
         for project in sorted(projects):
-            jobs.enqueue(workspace, DISTIL, project)
+            jobs.ask_to_distil(workspace, project)
     request.app.state.metrics.synced_events.inc(events)
     receipt = wire.Receipt(number=number, sessions=tuple(answers[s.session_id] for s in batch.sessions))
     return JSONResponse(receipt.as_json())

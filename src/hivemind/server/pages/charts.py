@@ -107,7 +107,7 @@ def intervals(rows: Sequence[tuple[str, Uplift]], *, title: str) -> Markup:
                     _said(left, y - 13, _cut(label), "start"),
                     _line(x_low, y, x_high, y, f"interval {kind}"),
                     Markup('<circle class="point {}" cx="{:.1f}" cy="{:.1f}" r="5"/>').format(kind, x, y),
-                    _said(WIDTH - right, y - 13, f"{difference:+.0%}", "end"),
+                    _said(WIDTH - right, y - 13, f"{difference:+.0%}".replace("-", "−"), "end"),
                 ],
             )
         )

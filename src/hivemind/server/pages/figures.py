@@ -1,6 +1,10 @@
 """What several pages show: the queue, uplift and what to filter by, kept for some seconds."""
 
-from hivemind.evaluation import uplift
+from collections.abc import Callable
+from typing import TypeVar
+
+from hivemind.evaluation import models, uplift
+from hivemind.evaluation.models import ModelSeen
 from hivemind.evaluation.uplift import Uplift
 from hivemind.library import review
 from hivemind.library.review import Waiting
@@ -8,13 +12,25 @@ from hivemind.library.rules import Policies
 from hivemind.server.pages.asking import Asked
 from hivemind.server.pages.keeping import Kept
 from hivemind.store import browsing
+from hivemind.store import skills as store
 from hivemind.store.database import Workspace
 
-_QUEUE_S, _UPLIFT_S, _CHOICES_S = 10.0, 15.0, 60.0
+T = TypeVar("T")
+_QUEUE_S, _UPLIFT_S, _CHOICES_S = 5.0, 15.0, 60.0
+_QUEUE, GLANCE = "queue", "glance"
 
 
-def kept_of(page: Asked) -> Kept:
-    """Give what the app keeps."""
+def kept(page: Asked, what: str, count: Callable[[Workspace], T], *, for_s: float) -> T:
+    """Give a figure of the space, counted in a read of its own where it is not kept."""
+
+    def counted() -> T:
+        with page.read() as workspace:
+            return count(workspace)
+
+    return _kept_of(page).get((what, page.space), counted, for_s=for_s)
+
+
+def _kept_of(page: Asked) -> Kept:
     state = page.request.app.state
     if not hasattr(state, "kept"):
         state.kept = Kept()
@@ -29,31 +45,40 @@ def policies(page: Asked) -> Policies:
     return Policies(publish=settings.publish_policy, share=settings.share_policy)
 
 
-def queue(page: Asked, workspace: Workspace) -> list[Waiting]:
+def queue(page: Asked) -> list[Waiting]:
     """Give the skills that wait for a person."""
-    key = ("queue", page.space)
-    return kept_of(page).get(key, lambda: review.queue(workspace, policies(page)), for_s=_QUEUE_S)
+    return kept(page, _QUEUE, lambda workspace: review.queue(workspace, policies(page)), for_s=_QUEUE_S)
 
 
-def uplifts(page: Asked, workspace: Workspace) -> dict[str, Uplift]:
+def uplifts(page: Asked) -> dict[str, Uplift]:
     """Give what each skill does, by its id."""
-    key = ("uplift", page.space)
-    return kept_of(page).get(key, lambda: uplift.by_skill(workspace), for_s=_UPLIFT_S)
+    return kept(page, "uplift", uplift.by_skill, for_s=_UPLIFT_S)
 
 
-def cells(page: Asked, workspace: Workspace) -> list[Uplift]:
+def cells(page: Asked) -> list[Uplift]:
     """Give what each skill does with each model."""
-    key = ("cells", page.space)
-    return kept_of(page).get(key, lambda: uplift.of_workspace(workspace, by_model=True), for_s=_UPLIFT_S)
+    return kept(page, "cells", lambda w: uplift.of_workspace(w, by_model=True), for_s=_UPLIFT_S)
 
 
-def choices(page: Asked, workspace: Workspace) -> dict[str, list[tuple[str, str]]]:
+def seen(page: Asked) -> list[ModelSeen]:
+    """Give the models that episodes were done with."""
+    return kept(page, "models", models.seen, for_s=_UPLIFT_S)
+
+
+def choices(page: Asked) -> dict[str, list[tuple[str, str]]]:
     """Give what sessions can be filtered by."""
-    key = ("choices", page.space)
-    return kept_of(page).get(key, lambda: browsing.choices(workspace), for_s=_CHOICES_S)
+    return kept(page, "choices", browsing.choices, for_s=_CHOICES_S)
 
 
-def decided(page: Asked) -> None:
-    """Have what follows from a decision done: figures counted anew, skill files brought in line."""
-    kept_of(page).forget(page.space)
+def decided(page: Asked, *skill_ids: str) -> None:
+    """Have what follows from decisions done: the queue without what was decided, skill files in line."""
+    with page.read() as workspace:
+        now = [review.one(workspace, store.by_id(workspace, key), policies(page)) for key in skill_ids]
+
+    def changed(held: list[Waiting]) -> list[Waiting]:
+        others = [each for each in held if each.skill.skill_id not in skill_ids]
+        return review.in_order([*others, *(each for each in now if each.why != review.ASKED)])
+
+    _kept_of(page).change((_QUEUE, page.space), changed)
+    _kept_of(page).forget((GLANCE, page.space))
     page.site.after_decision(page.space)

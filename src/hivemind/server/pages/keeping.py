@@ -1,41 +1,75 @@
-"""Keep figures for some seconds that cost much to count: of each space by itself."""
+"""Keep figures for some seconds that cost much to count: of each space by itself.
 
+What is older is shown once more while it is counted anew: no page waits for it.
+"""
+
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from threading import Lock
+from threading import Lock, Thread
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+Key = tuple[str, str]  #: what is counted, and the space
 #: Figures of that many spaces and kinds are kept.
 MAX_KEPT = 500
+#: What is older is not shown any more, in seconds.
+MAX_AGE_S = 600.0
+_log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
 class Kept:
-    """Hold figures with the time until which they are good."""
+    """Hold figures with the time at which they were counted."""
 
     clock: Callable[[], float] = time.monotonic
-    _held: dict[tuple[Any, ...], tuple[float, Any]] = field(default_factory=dict)
+    _held: dict[Key, tuple[float, Any]] = field(default_factory=dict)
+    _being_counted: set[Key] = field(default_factory=set)
     _lock: Lock = field(default_factory=Lock)
 
-    def get(self, key: tuple[Any, ...], count: Callable[[], T], *, for_s: float) -> T:
-        """Give a figure, counted where none is kept that is good still."""
+    def get(self, key: Key, count: Callable[[], T], *, for_s: float) -> T:
+        """Give a figure; `count` is called where none is kept, and beside the page where it is older."""
         now = self.clock()
         with self._lock:
-            until, value = self._held.get(key, (0.0, None))
-            if until > now:
-                found: T = value
-                return found
-        found = count()
+            held = self._held.get(key)
+            age_s = now - held[0] if held else MAX_AGE_S
+            is_due = age_s >= for_s and key not in self._being_counted
+            if held and age_s < MAX_AGE_S and is_due:
+                self._being_counted.add(key)
+        if held and age_s < MAX_AGE_S:
+            if is_due:
+                Thread(target=self._count_beside, args=(key, count), daemon=True).start()
+            found: T = held[1]
+            return found
+        return self._counted(key, count)
+
+    def _counted(self, key: Key, count: Callable[[], T]) -> T:
+        begun, found = self.clock(), count()
         with self._lock:
             if len(self._held) >= MAX_KEPT:
                 self._held.clear()
-            self._held[key] = (self.clock() + for_s, found)
+            # What was changed by hand meanwhile is newer.
+            if key not in self._held or self._held[key][0] <= begun:
+                self._held[key] = (begun, found)
         return found
 
-    def forget(self, space: str) -> None:
-        """Drop what is kept of a space, whose name stands second in the keys."""
+    def _count_beside(self, key: Key, count: Callable[[], Any]) -> None:
+        try:
+            self._counted(key, count)
+        except Exception:  # noqa: BLE001 - the page has been shown; the next one tries again
+            _log.warning("%s could not be counted", key[0], exc_info=True)
+        finally:
+            with self._lock:
+                self._being_counted.discard(key)
+
+    def change(self, key: Key, change: Callable[[Any], Any]) -> None:
+        """Change a figure that is kept by hand."""
         with self._lock:
-            for key in [key for key in self._held if key[1] == space]:
-                del self._held[key]
+            if key in self._held:
+                self._held[key] = (self.clock(), change(self._held[key][1]))
+
+    def forget(self, key: Key) -> None:
+        """Drop a figure."""
+        with self._lock:
+            self._held.pop(key, None)

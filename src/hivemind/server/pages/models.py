@@ -12,7 +12,6 @@ from hivemind.server.pages.asking import Page, PageRoute
 from hivemind.server.pages.rendering import render
 
 router = APIRouter(route_class=PageRoute)
-_SEEN_S = 15.0
 #: Skills of the matrix that one page shows, those with most data first.
 MAX_SKILLS = 100
 
@@ -21,11 +20,9 @@ MAX_SKILLS = 100
 def matrix(page: Page, old: str = "", new: str = "") -> Response:
     """Show the models in use, the matrix, and a comparison where two are named."""
     compared, problem = None, None
+    seen = figures.seen(page)
+    cells = figures.cells(page)
     with page.read() as workspace:
-        seen = figures.kept_of(page).get(
-            ("models", page.space), lambda: models.seen(workspace), for_s=_SEEN_S
-        )
-        cells = figures.cells(page, workspace)
         if old and new:
             try:
                 compared = models.compare(workspace, old, new)

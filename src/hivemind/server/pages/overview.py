@@ -40,12 +40,10 @@ class Action:
 @router.get("/")
 def overview(page: Page) -> Response:
     """Show where things stand."""
+    numbers = figures.kept(page, figures.GLANCE, _numbers, for_s=_GLANCE_S)
+    queue = figures.queue(page)
+    uplifts = list(figures.uplifts(page).values())
     with page.read() as workspace:
-        numbers = figures.kept_of(page).get(
-            ("glance", page.space), lambda: _numbers(workspace), for_s=_GLANCE_S
-        )
-        queue = figures.queue(page, workspace)
-        uplifts = list(figures.uplifts(page, workspace).values())
         latest = browsing.latest_decisions(workspace, limit=5 * MAX_LEARNT)
     seen = numbers["seen"]
     helping = sorted((one for one in uplifts if models.helps(one)), key=_difference, reverse=True)

@@ -19,7 +19,7 @@ def accept(page: Sent, proposal_id: str) -> Response:
     with page.write("proposal.accept", proposal_id) as workspace:
         proposal = proposals.by_id(workspace, proposal_id)
         proposing.accept(workspace, proposal, actor=page.viewer.actor)
-    figures.decided(page)
+    figures.decided(page, proposal.skill_id)
     return page.back_to(f"/review/{proposal.skill_id}")
 
 
@@ -30,5 +30,5 @@ def decline(page: Sent, proposal_id: str) -> Response:
     with page.write("proposal.decline", proposal_id) as workspace:
         proposal = proposals.by_id(workspace, proposal_id)
         proposing.decline(workspace, proposal)
-    figures.decided(page)
+    figures.decided(page, proposal.skill_id)
     return page.back_to(f"/review/{proposal.skill_id}")

@@ -57,8 +57,8 @@ def _open(workspace: Workspace, *, skill_id: str = "") -> list[Proposal]:
 def queue(page: Page, start: int = 0, done: str = "") -> Response:
     """Show the skills that wait, those that may do harm first."""
     start = max(0, min(start, 10**9))
+    waiting = figures.queue(page)
     with page.read() as workspace:
-        waiting = figures.queue(page, workspace)
         decided = _decided(workspace, done)
         open_ones = [Proposed.read(workspace, each) for each in _open(workspace)]
     return render(
@@ -94,11 +94,11 @@ def case(page: Page, skill_id: str, done: str = "") -> Response:
 
 def shown_case(page: Asked, skill_id: str, *, done: str = "", status: int = 200, **more: Any) -> Response:
     """Show a case, perhaps with what was wrong with a decision on it."""
+    others = figures.queue(page)
     with page.read() as workspace:
         skill = store.by_id(workspace, skill_id)
         waiting = review.one(workspace, skill, figures.policies(page))
         found = review.case(workspace, waiting)
-        others = figures.queue(page, workspace)
         measured = uplift.of_workspace(workspace, skill_ids=[skill_id])
         ledger = store.decisions(workspace, skill_id)
         tools = _tools(workspace, [m.event_id for turn in found.turns for m in turn.moments])
@@ -179,12 +179,11 @@ def reject(page: Sent, skill_id: str, version: Version, state: State, reason: Re
 def _decide(page: Asked, skill_id: str, *, version: int, state: str, verb: str, reason: str) -> Response:
     page.require(Role.REVIEWER)
     decide = review.approve if verb == "approve" else review.reject
-    with page.read() as workspace:
-        following = _next(figures.queue(page, workspace), skill_id)
+    following = _next(figures.queue(page), skill_id)
     with page.write(f"skill.{verb}", skill_id, version=version) as workspace:
         skill = as_shown(workspace, skill_id, version=version, state=state)
         decide(workspace, skill, actor=page.viewer.actor, reason=reason.strip()[:MAX_REASON_CHARS])
-    figures.decided(page)
+    figures.decided(page, skill_id)
     return page.back_to(f"/review/{following}" if following else "/review", done=skill_id)
 
 
@@ -213,7 +212,7 @@ def undo(page: Sent, skill_id: str, decision: Annotated[int, Form()]) -> Respons
                 hint="look at it again, and decide then",
             )
         lifecycle.undo(workspace, skill_id, actor=page.viewer.actor)
-    figures.decided(page)
+    figures.decided(page, skill_id)
     return page.back_to(f"/review/{skill_id}")
 
 
@@ -236,5 +235,5 @@ def merge(
         gone = as_shown(workspace, skill_id, version=version)
         kept = as_shown(workspace, into, version=into_version)
         merging.merge(workspace, gone, into=kept, actor=page.viewer.actor)
-    figures.decided(page)
+    figures.decided(page, skill_id, into)
     return page.back_to(f"/review/{into}", done=skill_id)

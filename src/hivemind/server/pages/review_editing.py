@@ -70,7 +70,7 @@ def save(page: Sent, skill_id: str, text: Text, version: Annotated[int, Form()])
         if error.slug in ("skill-gated", "skill-unparseable", "skill-name-taken"):
             return _form(page, skill_id, text=text, version=version, status=422)
         raise
-    figures.decided(page)
+    figures.decided(page, skill_id)
     return page.back_to(f"/review/{skill_id}")
 
 

@@ -23,7 +23,7 @@ from hivemind.store.database import Workspace
 router = APIRouter(route_class=PageRoute)
 PAGE_SIZE = 40
 #: Events of one page of a session.
-MAX_EVENTS = 400
+MAX_EVENTS = 200
 MAX_DATA_CHARS = 20_000
 _SUMMARY_CHARS = 160
 #: Where a call's input says in one line what it does.
@@ -54,11 +54,11 @@ def listed(
         since=_day(since),
         until=_day(until, after=True),
     )
+    choices = figures.choices(page)
     with page.read() as workspace:
         found = browsing.sessions(workspace, wanted, limit=PAGE_SIZE + 1, before=_cursor(before))
         shown = found[:PAGE_SIZE]
         outcomes = browsing.outcomes_of(workspace, [row.session_id for row in shown])
-        choices = figures.choices(page, workspace)
         people = {m.person_id: m.name for m in accounts.members(workspace, with_removed=True)}
         span = browsing.span(workspace)
     chosen = {

@@ -33,10 +33,10 @@ def listed(page: Page, q: str = "", state: str = "", project: str = "", before: 
     """Show skills, the latest changed first."""
     project_id = None if not project else "" if project == _EVERY else project
     wanted = SkillFilter(words=q.strip()[:200], state=state, project_id=project_id)
+    measured = figures.uplifts(page)
+    choices = figures.choices(page)
     with page.read() as workspace:
         found = browsing.skills(workspace, wanted, limit=PAGE_SIZE + 1, before=_cursor(before))
-        measured = figures.uplifts(page, workspace)
-        choices = figures.choices(page, workspace)
         counts = store.counts(workspace)
         raised: dict[str, list[str]] = {}
         for flag in flags.listed(workspace):

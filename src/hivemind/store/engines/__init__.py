@@ -57,6 +57,30 @@ class Seam(Protocol):
     ) -> Sequence[Any]:
         """Find events that have any of the words, the best first, with what `search.EventHit` holds."""
 
+    def indexed_events(self, connection: sa.Connection, workspace_id: str, /) -> int:
+        """Give about how many events are in the index that `count_events` counts in."""
+
+    def count_events(
+        self, connection: sa.Connection, workspace_id: str, text: str, /, *, is_prefix: bool
+    ) -> int:
+        """Count the events that have words beside each other, the last perhaps a longer one's beginning."""
+
+    def rank_events(
+        self,
+        connection: sa.Connection,
+        workspace_id: str,
+        terms: Sequence[tuple[str, bool]],
+        /,
+        *,
+        limit: int,
+    ) -> list[tuple[int | str, float]]:
+        """Give the events with any of some terms, as `count_events` takes them, the best first by BM25."""
+
+    def places_of(
+        self, connection: sa.Connection, workspace_id: str, chosen: Sequence[int | str], /
+    ) -> Sequence[Sequence[Any]]:
+        """Give what `past.Place` holds of ranked events that the workspace has."""
+
     def index_skill(
         self, connection: sa.Connection, workspace_id: str, skill_id: str, fields: dict[str, str], /
     ) -> None:

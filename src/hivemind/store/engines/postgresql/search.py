@@ -162,6 +162,61 @@ class _Hit(NamedTuple):
         return self._asdict()
 
 
+def indexed_events(connection: sa.Connection, workspace_id: str) -> int:
+    """Give about how many events the workspace has."""
+    return _rows(connection, "event_words", workspace_id)
+
+
+def count_events(connection: sa.Connection, workspace_id: str, text: str, *, is_prefix: bool) -> int:
+    """Count the workspace's events that have a term, up to MAX_ROWS."""
+    query = _query(workspace_id, text, is_prefix=is_prefix)
+    if not query:
+        return 0
+    found = connection.execute(
+        sa.text(
+            "SELECT count(*) FROM (SELECT 1 FROM event_words WHERE workspace_id = :workspace"
+            " AND words @@ CAST(:query AS tsquery) LIMIT :most) AS found"
+        ),
+        {"workspace": workspace_id, "query": query, "most": MAX_ROWS},
+    )
+    return int(found.scalar_one())
+
+
+def rank_events(
+    connection: sa.Connection, workspace_id: str, terms: Sequence[tuple[str, bool]], *, limit: int
+) -> list[tuple[int | str, float]]:
+    """Give the workspace's events with any of some terms, the best first; words beside each other weigh more.
+
+    Where words stand is not kept: two of a term are found wherever both are.
+    """
+    queries = [_query(workspace_id, text, is_prefix=is_prefix) for text, is_prefix in terms]
+    known = list(dict.fromkeys(query for query in queries if query))
+    return list(_best(connection, _EVENTS, workspace_id, known, limit=limit).items())
+
+
+def places_of(
+    connection: sa.Connection, workspace_id: str, chosen: Sequence[int | str]
+) -> Sequence[Sequence[Any]]:
+    """Say where events stand."""
+    rows = connection.execute(
+        sa.text(
+            "SELECT event_id, event_id AS id, session_id, seq, kind, agent_id, at FROM events"
+            " WHERE workspace_id = :workspace AND event_id = ANY(:events)"
+        ),
+        {"workspace": workspace_id, "events": [str(one) for one in chosen]},
+    )
+    return [(*row[:6], utc_text(row.at) if row.at else "") for row in rows]
+
+
+def _query(workspace_id: str, text: str, *, is_prefix: bool) -> str:
+    """Write the words of a term as a query; empty where it has none."""
+    tag, words = _tag(workspace_id), words_of(text)
+    parts = [f"'{tag}{word}'" for word in words]
+    if parts and is_prefix:
+        parts[-1] += ":*"
+    return " & ".join(parts)
+
+
 def search_skills(
     connection: sa.Connection, workspace_id: str, words: Sequence[str], *, limit: int
 ) -> Sequence[str]:
@@ -249,4 +304,4 @@ def _rarest(connection: sa.Connection, table: str, terms: Sequence[str]) -> list
 
 
 def _parts(term: str) -> list[str]:
-    return [part.strip("'") for part in term.split(" & ")]
+    return [part.removesuffix(":*").strip("'") for part in term.split(" & ")]

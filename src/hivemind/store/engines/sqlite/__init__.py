@@ -8,10 +8,14 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert as insert
 
+from hivemind.store.engines.sqlite.search import count_events as count_events
 from hivemind.store.engines.sqlite.search import forget_events as forget_events
 from hivemind.store.engines.sqlite.search import forget_skill as forget_skill
 from hivemind.store.engines.sqlite.search import index_events as index_events
 from hivemind.store.engines.sqlite.search import index_skill as index_skill
+from hivemind.store.engines.sqlite.search import indexed_events as indexed_events
+from hivemind.store.engines.sqlite.search import places_of as places_of
+from hivemind.store.engines.sqlite.search import rank_events as rank_events
 from hivemind.store.engines.sqlite.search import search_events as search_events
 from hivemind.store.engines.sqlite.search import search_skills as search_skills
 from hivemind.store.schema import UtcTime, utc_text

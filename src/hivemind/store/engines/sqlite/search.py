@@ -1,5 +1,6 @@
 """FTS5 over events and over live skills, kept in the writing transaction."""
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -61,6 +62,60 @@ def search_events(
     """Find events that have any of the words, the most telling first (BM25)."""
     bound = {"query": match_any(words), "workspace": workspace_id, "limit": limit, "most": limit * 20}
     return connection.execute(_SEARCH, bound).all()
+
+
+def indexed_events(connection: sa.Connection, workspace_id: str) -> int:  # noqa: ARG001 - the seam's
+    """Give about how many events are indexed, those of other workspaces included."""
+    found = connection.exec_driver_sql("SELECT max(document_id) FROM event_documents").scalar()
+    return int(found or 0)
+
+
+def count_events(
+    connection: sa.Connection,
+    workspace_id: str,  # noqa: ARG001 - the index counts every workspace
+    text: str,
+    *,
+    is_prefix: bool,
+) -> int:
+    """Count the events that have a term, those of other workspaces included."""
+    found = connection.exec_driver_sql(
+        "SELECT count(*) FROM events_search WHERE events_search MATCH ?", (_expression(text, is_prefix),)
+    )
+    return int(found.scalar_one())
+
+
+def rank_events(
+    connection: sa.Connection,
+    workspace_id: str,  # noqa: ARG001 - the index ranks every workspace
+    terms: Sequence[tuple[str, bool]],
+    *,
+    limit: int,
+) -> list[tuple[int | str, float]]:
+    """Give the events with any of some terms, those of other workspaces included, the best first."""
+    expression = " OR ".join(_expression(text, is_prefix) for text, is_prefix in terms)
+    rows = connection.exec_driver_sql(
+        "SELECT rowid, -rank FROM events_search WHERE events_search MATCH ? ORDER BY rank LIMIT ?",
+        (expression, limit),
+    )
+    return [(int(document), float(score)) for document, score in rows]
+
+
+def places_of(
+    connection: sa.Connection, workspace_id: str, chosen: Sequence[int | str]
+) -> Sequence[Sequence[Any]]:
+    """Say where documents stand; those of other workspaces are left out."""
+    return connection.exec_driver_sql(
+        "SELECT d.document_id, e.event_id, e.session_id, e.seq, e.kind, e.agent_id, coalesce(e.at, '')"
+        " FROM json_each(?) j"
+        " CROSS JOIN event_documents d ON d.document_id = j.value"
+        " CROSS JOIN events e ON e.workspace_id = d.workspace_id AND e.event_id = d.event_id"
+        " WHERE d.workspace_id = ?",
+        (json.dumps(list(chosen)), workspace_id),
+    ).all()
+
+
+def _expression(text: str, is_prefix: bool) -> str:
+    return f'"{text}"' + (" *" if is_prefix else "")
 
 
 def index_skill(connection: sa.Connection, workspace_id: str, skill_id: str, fields: dict[str, str]) -> None:

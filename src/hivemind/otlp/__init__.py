@@ -1,0 +1,1 @@
+"""Traces in: spans over OTLP/HTTP become sessions, events and outcomes."""

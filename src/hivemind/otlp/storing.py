@@ -1,0 +1,220 @@
+"""Store what spans say: redacted, in one transaction, each span once."""
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, Protocol
+
+from hivemind.capture.ingest import redact
+from hivemind.capture.redaction import Redactor
+from hivemind.domain.events import EventKind, ResultStatus, SessionFacts, event_id
+from hivemind.domain.outcomes import Report
+from hivemind.otlp import mapping, verdicts
+from hivemind.otlp.conventions.base import Work
+from hivemind.otlp.conversation import AGENT, Conversation, Said, conversations, read_all, trace_path
+from hivemind.otlp.mapping import Judged, Known, Mapped
+from hivemind.otlp.spans import Span, moment
+from hivemind.store import episodes, late, problems, sessions
+from hivemind.store.database import Database, Workspace
+from hivemind.store.sessions import RedactedEvent
+
+#: What is recorded of spans that say nothing of an agent, for `hivemind doctor`.
+UNMAPPED, SOURCE = "otlp-unmapped", "otlp"
+#: So many instrumentations are named in one request at most.
+_MAX_NAMED = 10
+_SCOPE = re.compile(r"[\w.@/:-]{1,100}")
+_MAX_NOTE_CHARS = 1_000
+
+
+class Rules(Protocol):
+    """Name the part of the settings that says what is kept out."""
+
+    def excludes_remote(self, remote: str) -> bool:
+        """Say whether sessions of a project are kept out."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Stored:
+    """Count what became of the spans of one request."""
+
+    spans: int = 0
+    mapped: int = 0  #: spans that say something of an agent's work, also those known before
+    repeated: int = 0  #: of these, spans that had been stored before
+    excluded: int = 0  #: spans of a project that is kept out
+    events: int = 0
+    outcomes: int = 0
+    unmapped: Counter[str] = field(default_factory=Counter)  #: by instrumentation
+    sessions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ready:
+    conversation: Conversation
+    mapped: Mapped
+    events: tuple[RedactedEvent, ...]
+    reports: tuple[Report, ...]
+
+
+def store(
+    database: Database,
+    workspace_id: str,
+    spans: Sequence[Span],
+    *,
+    redactor: Redactor,
+    rules: Rules | None = None,
+) -> Stored:
+    """Store what spans say of agents' work; what was stored before is left alone.
+
+    Either all of it is stored or, where this raises, none.
+    """
+    done = Stored(spans=len(spans))
+    said = [one for one in read_all(spans) if _says(one, done)]
+    known = {(one.span.trace_id, one.span.span_id) for one in said}
+    for span in spans:
+        if (span.trace_id, span.span_id) not in known:
+            done.unmapped[span.scope if _SCOPE.fullmatch(span.scope) else "unnamed instrumentation"] += 1
+    with database.read(workspace_id) as workspace:
+        groups, named = _grouped(workspace, said)
+        before = late.stored(workspace, [mapping.span_event_id(one.span) for one in said])
+        taken = [_taken(group, before, rules=rules, done=done) for group in groups]
+        ready = [_prepared(workspace, group, redactor=redactor) for group in taken if group is not None]
+    paths = _to_remember(ready, named)
+    if not ready and not done.unmapped:
+        return done
+    with database.write(workspace_id) as workspace:
+        for one in ready:
+            _write(workspace, one, done=done)
+        for trace_id, session_id in paths.items():
+            late.remember(workspace, trace_path(trace_id), agent=AGENT, session_id=session_id)
+        for scope, count in done.unmapped.most_common(_MAX_NAMED):
+            message = f"spans of {scope} say nothing of an agent's work, and are not stored"
+            problems.record(workspace, source=SOURCE, slug=UNMAPPED, message=message, count=count)
+    done.sessions = tuple(sorted(one.conversation.session_id for one in ready))
+    return done
+
+
+def _says(one: Said, done: Stored) -> bool:
+    """Say whether a span says something; one that only names its conversation helps to place others."""
+    has_work = one.reading.work is not None or bool(one.reading.verdicts)
+    done.mapped += has_work
+    return has_work or bool(one.reading.conversation_id)
+
+
+def _grouped(workspace: Workspace, said: Sequence[Said]) -> tuple[list[Conversation], dict[str, str]]:
+    paths = [trace_path(one.span.trace_id) for one in said if not one.reading.conversation_id]
+    known = late.of_trace(workspace, list(dict.fromkeys(paths))) if paths else {}
+    groups, named = conversations(said, known=known)
+    return groups, {trace: key for trace, key in named.items() if trace_path(trace) not in known}
+
+
+def _taken(
+    group: Conversation, before: Mapping[str, Any], *, rules: Rules | None, done: Stored
+) -> Conversation | None:
+    """Give what is new in a conversation; None where nothing is, or where it is kept out."""
+    if rules is not None and rules.excludes_remote(group.project.remote):
+        done.excluded += len(group.said)
+        return None
+    ids = {mapping.span_event_id(one.span): one for one in group.said}
+    done.repeated += sum(key in before for key in ids)
+    fresh = tuple(
+        one
+        for key, one in ids.items()
+        if key not in before and (one.reading.work is not None or one.reading.verdicts)
+    )
+    return replace(group, said=fresh) if fresh else None
+
+
+def _prepared(workspace: Workspace, group: Conversation, *, redactor: Redactor) -> _Ready:
+    known = Known(
+        data=partial(_data, workspace),
+        unanswered=lambda: [
+            (row.tool_name, row.tool_call_id, row.data)
+            for row in late.unanswered(workspace, group.session_id)
+        ],
+        is_asked=lambda: late.prompts(workspace, group.session_id) > 0,
+    )
+    mapped = mapping.map_conversation(group, known=known)
+    return _Ready(
+        conversation=group,
+        mapped=mapped,
+        events=tuple(redact(mapping.timed(placed), redactor) for placed in mapped.events),
+        reports=tuple(_reports(group.session_id, mapped.judged, redactor)),
+    )
+
+
+def _data(workspace: Workspace, key: str) -> Mapping[str, Any] | None:
+    row = late.stored(workspace, [key]).get(key)
+    return None if row is None else row.data if isinstance(row.data, dict) else {}
+
+
+def _reports(session_id: str, judged: Sequence[Judged], redactor: Redactor) -> list[Report]:
+    found = []
+    for one in judged:
+        meant = verdicts.judgement(one.verdict)
+        if meant is not None:
+            note = redactor.redact(one.verdict.note[:_MAX_NOTE_CHARS]).text
+            found.append(
+                Report(
+                    session_id=session_id,
+                    label=meant.label.value,
+                    score=meant.reward,
+                    actor=verdicts.actor(one.verdict),
+                    at=moment(one.at_ns) or datetime.now(UTC),
+                    event_id=one.event_id,
+                    note=note,
+                )
+            )
+    # The last report counts: where evaluations of one moment disagree, the work was not good.
+    return sorted(found, key=lambda r: (r.at, -(r.score if r.score is not None else r.label == "success")))
+
+
+def _to_remember(ready: Sequence[_Ready], named: Mapping[str, str]) -> dict[str, str]:
+    """Give the traces whose later spans may not say which conversation they are part of."""
+    unsure = {
+        said.span.trace_id
+        for one in ready
+        for said in one.conversation.said
+        if not said.reading.conversation_id and said.reading.work is not Work.VERDICT
+    }
+    return {trace_id: session_id for trace_id, session_id in named.items() if trace_id in unsure}
+
+
+def _write(workspace: Workspace, one: _Ready, *, done: Stored) -> None:
+    group = one.conversation
+    before = late.latest(workspace, group.session_id)
+    facts = SessionFacts(session_id=group.session_id, agent=AGENT, agent_version=group.version[:100])
+    stored = sessions.append(workspace, facts, events=one.events, project=group.project)
+    done.events += stored.events
+    times = {
+        _key(group.session_id, e): e.event.at
+        for e, placed in zip(one.events, one.mapped.events, strict=True)
+        if placed.exact and e.event.at is not None
+    }
+    results = {
+        _key(group.session_id, e): (e.event.status, e.event.text)
+        for e in one.events
+        if e.event.kind is EventKind.TOOL_RESULT and e.event.status not in (None, ResultStatus.UNKNOWN)
+    }
+    moved = False
+    if before is not None:
+        moved = late.settle(workspace, times=times, results=_known_results(results))
+    first = min((e.event.at for e in one.events if e.event.at is not None), default=None)
+    if moved or (before is not None and first is not None and first < before):
+        late.renumber(workspace, group.session_id)
+    for report in one.reports:
+        about = report.event_id or sessions.latest_prompt(workspace, group.session_id)
+        episodes.report(workspace, replace(report, event_id=about))
+        done.outcomes += 1
+
+
+def _known_results(
+    results: Mapping[str, tuple[ResultStatus | None, str]],
+) -> dict[str, tuple[ResultStatus, str]]:
+    return {key: (status, text) for key, (status, text) in results.items() if status is not None}
+
+
+def _key(session_id: str, e: RedactedEvent) -> str:
+    return event_id(session_id=session_id, native_id=e.event.native_id, kind=e.event.kind)

@@ -1,0 +1,1 @@
+"""Real frameworks against the scripted model, on request: `pytest -m frameworks`."""
