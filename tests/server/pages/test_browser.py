@@ -9,8 +9,12 @@ from typing import Any
 
 import pytest
 from pages_world import WORKSPACE, Local, served
+from server_world import make_world
 
+from hivemind.domain.accounts import Role
+from hivemind.server.access import joining
 from hivemind.store import skills
+from hivemind.store.database import open_database
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
@@ -194,3 +198,47 @@ def test_the_theme_is_kept(seen: Seen) -> None:
     seen.tab.get_by_role("button", name="Switch between light and dark").click()
     seen.open("/skills")
     assert seen.tab.evaluate("getComputedStyle(document.body).backgroundColor") != before
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_the_pages_of_a_team(chromium: Any, tmp_path: Path) -> None:
+    """Login, invitation, a machine's login and settings: usable by all, in every look, no complaint."""
+    database = open_database(tmp_path / "team.db")
+    world = make_world(database)
+    with database.write("ours") as workspace:
+        _, link = joining.invite(workspace, role=Role.WRITER, invited_by="", name="Bea")
+    code = joining.start_device(database, label="laptop", address="192.0.2.7").user_code
+    complaints: list[str] = []
+    found: dict[str, Any] = {}
+    with served(world.app) as base:
+        context = chromium.new_context(bypass_csp=True)
+        tab = context.new_page()
+        tab.on("console", lambda m: complaints.append(m.text) if m.type != "log" else None)
+        _look(tab, base, [f"/invite/{link}", "/login?next=/settings"], found)
+        tab.get_by_label("A token, or the link of your invitation").fill(world.ours.tokens[Role.ADMIN])
+        with tab.expect_navigation():
+            tab.get_by_role("button", name="Log in").click()
+        assert tab.url == f"{base}/settings"
+        paths = ["/settings", f"/login/device?code={code}", "/login/device", "/review?scope=org"]
+        _look(tab, base, [*paths, f"/skills/{world.ours.skill_id}", f"/review/{world.ours.skill_id}"], found)
+        tab.goto(f"{base}/login/device?code={code}")
+        tab.get_by_role("button", name="Let it in").click()
+        tab.get_by_role("status").wait_for()
+        context.close()
+    database.close()
+    assert found == {}
+    assert complaints == []
+
+
+def _look(tab: Any, base: str, paths: list[str], found: dict[str, Any]) -> None:
+    for path in paths:
+        for scheme, viewport in LOOKS:
+            tab.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+            tab.set_viewport_size(viewport)
+            tab.goto(base + path)
+            if tab.evaluate("document.documentElement.scrollWidth") > viewport["width"]:
+                found[f"{path} {viewport['width']}"] = "too wide"
+            tab.add_script_tag(path=str(AXE))
+            if violations := tab.evaluate(_RUN_AXE):
+                found[f"{path} {scheme}"] = violations
