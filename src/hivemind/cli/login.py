@@ -31,10 +31,9 @@ def login(app: App, *, url: str, paste: bool, workspace: str, as_json: bool) -> 
     Prints a code and an address: whoever is logged in there confirms the code, and this machine gets a token
     of theirs. Nothing is sent until `hivemind project NAME --capture team` says of which project.
     """
-    from hivemind.sync import credentials, signing
+    from hivemind.sync import credentials
     from hivemind.sync.credentials import Credentials
 
-    signing.require()
     variables = app.environment.variables
     checked = credentials.check_url(url, variables=variables)
     local = app.workspace_id

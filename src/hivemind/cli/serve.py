@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from hivemind.cli.app import App, pass_app
-from hivemind.cli.team import database_option, require_server, team_database
+from hivemind.cli.team import database_option, team_database
 from hivemind.errors import HivemindError
 
 if TYPE_CHECKING:
@@ -45,7 +45,6 @@ def serve(
 
     The first start makes a workspace and prints the link that lets its admin in.
     """
-    require_server()
     from hivemind.server import serving
     from hivemind.server.app import create_app
 

@@ -32,7 +32,6 @@ def database_option(function: F) -> F:
 @contextmanager
 def team_database(app: App, url: str) -> Iterator["Database"]:
     """Open the server's database."""
-    require_server()
     from hivemind.server.serving import open_store
 
     url = url or app.environment.variables.get(URL_VARIABLE, "")
@@ -41,19 +40,6 @@ def team_database(app: App, url: str) -> Iterator["Database"]:
         yield database
     finally:
         database.close()
-
-
-def require_server() -> None:
-    """Raise HivemindError where what a server needs is not installed."""
-    from importlib.util import find_spec
-
-    missing = [name for name in ("fastapi", "uvicorn", "cryptography") if find_spec(name) is None]
-    if missing:
-        raise HivemindError(
-            "server-missing",
-            f"{' and '.join(missing)}, which a server needs, is not installed",
-            hint="pip install 'hivemind-skills[server]'",
-        )
 
 
 @contextmanager

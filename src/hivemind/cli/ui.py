@@ -63,18 +63,10 @@ def _listening(port: int) -> socket.socket:
 
 def pages(app: App, database: "Database", *, host: str) -> "tuple[FastAPI, LocalAccess]":
     """Build the application, and what lets its one user in."""
-    try:
-        from hivemind.server.access.local import LocalAccess
-        from hivemind.server.app import create_app
-        from hivemind.server.site import OwnMachine, Site
-    except ModuleNotFoundError as error:
-        raise HivemindError(
-            "server-missing",
-            f"{error.name} is not installed, which the pages need",
-            hint="pip install 'hivemind-skills[server]'",
-        ) from error
-
     from hivemind.cli import settings
+    from hivemind.server.access.local import LocalAccess
+    from hivemind.server.app import create_app
+    from hivemind.server.site import OwnMachine, Site
 
     cookie = f"hm_ui_{secrets.token_hex(4)}"
     access = LocalAccess(workspace_id=app.workspace_id, person=config.user_name(), cookie=cookie)

@@ -48,7 +48,6 @@ STATUS = {
     "too-many-requests": 429,
     "database-unreachable": 503,
     "storage-failed": 503,
-    "sync-extra": 503,
 }
 MAX_SHOWN_CHARS = 300
 #: What the standard of logins (RFC 8628) calls these.

@@ -12,11 +12,10 @@ import hivemind
 from hivemind.errors import HivemindError
 from hivemind.sync import reading
 from hivemind.sync.credentials import Credentials
-from hivemind.sync.signing import HOW_TO
 from hivemind.sync.wire import canonical
 
 if TYPE_CHECKING:
-    import httpx
+    import httpx2
 
 CONNECT_S, READ_S = 10.0, 60.0
 #: The first wait before trying again, and the longest, in seconds; each with a random part.
@@ -72,7 +71,7 @@ class Client:
         self.remote = remote
         self.deadline = deadline
         self._tries = tries
-        self._http: httpx.Client | None = None
+        self._http: httpx2.Client | None = None
         self.sent_bytes = 0  #: of bodies, as they went over the wire
 
     def __enter__(self) -> Self:
@@ -143,9 +142,9 @@ class Client:
     ) -> Answer:
         if self._http is None:
             self._http = _new_http()
-        import httpx
+        import httpx2
 
-        timeout = httpx.Timeout(min(READ_S, self.deadline.left_s + 0.1), connect=CONNECT_S)
+        timeout = httpx2.Timeout(min(READ_S, self.deadline.left_s + 0.1), connect=CONNECT_S)
         sent = dict(headers)
         if self.remote.token:
             sent["Authorization"] = f"Bearer {self.remote.token}"
@@ -172,7 +171,7 @@ class Client:
                 if data and "json" in response.headers.get("content-type", ""):
                     value = reading.decode(data, where="the server's answer")
                 return Answer(status=response.status_code, value=value, headers=response.headers)
-        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, ValueError) as error:
+        except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError, ValueError) as error:
             raise _TransportError(f"{type(error).__name__}: {error}"[:300]) from error
         except HivemindError as error:  # an answer that was cut off
             raise _TransportError(error.message) from error
@@ -182,16 +181,12 @@ class _TransportError(Exception):
     pass
 
 
-def _new_http() -> "httpx.Client":
-    try:
-        import httpx
-    except ImportError as error:
-        raise HivemindError(
-            "sync-extra", "a team's server needs the extra `team`, which is not installed", hint=HOW_TO
-        ) from error
+def _new_http() -> "httpx2.Client":
+    import httpx2
+
     headers = {"User-Agent": f"hivemind/{hivemind.__version__}", "Accept": "application/json"}
     # Redirects are not followed: the token is for this server alone.
-    return httpx.Client(headers=headers, follow_redirects=False)
+    return httpx2.Client(headers=headers, follow_redirects=False)
 
 
 def _retry_after_s(answer: Answer) -> float:

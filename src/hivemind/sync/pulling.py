@@ -15,7 +15,6 @@ from hivemind.store.database import Database, Workspace
 from hivemind.store.remotes import Received, Remote
 from hivemind.store.sessions import ProjectFacts
 from hivemind.sync.client import Client
-from hivemind.sync.signing import is_signed
 from hivemind.sync.skill_wire import Page, SentSkill, read_page
 
 SCOPES = (Scope.TEAM, Scope.ORG)
@@ -89,6 +88,9 @@ def _store(
 
 
 def _take(workspace: Workspace, skill: SentSkill, *, held: Remote, actor: str, done: Taking) -> None:
+    # 40 ms to import, which a worker without a server is not to pay.
+    from hivemind.sync.signing import is_signed
+
     if skill.scope not in SCOPES or skill.workspace != held.remote_workspace:
         done.refused[skill.skill_id] = "it is of another workspace"
         return
