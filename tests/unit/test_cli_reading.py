@@ -395,7 +395,7 @@ def test_status_before_and_after(stored: Path) -> None:
     assert set(found) == {
         *("workspace", "data", "capture", "policy", "agents", "worker", "spool_bytes", "database_bytes"),
         *("stored", "model", "skills", "offers", "problems", "flags", "holdout", "new_models", "search"),
-        *("withheld", "only_withheld"),
+        *("withheld", "only_withheld", "team"),
     }
 
 

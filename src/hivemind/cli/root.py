@@ -42,7 +42,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "worker": ("service", "worker", "Run the background worker in the foreground."),
     "login": ("login", "login", "Join a team's server with this machine."),
     "logout": ("login", "logout", "Leave the team's server; what is stored here stays."),
-    "sync": ("sync", "sync", "Send what goes to the team, and take its skills; or show what would go."),
+    "sync": ("sync", "sync", "Send what goes to the team and take its skills, or show it first."),
     "project": ("projects", "project", "Show what is captured of each project, and what the team gets."),
     "serve": ("serve", "serve", "Serve a team: sessions come in, skills go out."),
     "server": ("server", "server", "Let people into a team's server, or keep them out."),

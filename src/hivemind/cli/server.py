@@ -85,7 +85,7 @@ def members(app: App, workspace: str, database_url: str, as_json: bool) -> None:
 @json_option
 @pass_app
 def tokens(app: App, workspace: str, database_url: str, as_json: bool) -> None:
-    """List what lets people in: tokens, browser sessions, invitations."""
+    """List the tokens, browser sessions and invitations."""
     from hivemind.store import accounts
 
     with team_workspace(app, database_url, workspace, is_writing=False) as opened:
@@ -151,6 +151,26 @@ def remove(app: App, person_id: str, workspace: str, database_url: str) -> None:
         accounts.change_member(opened, person_id, role=None, at=datetime.now(UTC))
         audit.record(opened, "member.remove", person_id, person_id="", detail={"how": "operator"})
     app.say(f"{person_id} is no member any more.")
+
+
+@server.command("rotate-key")
+@_workspace
+@database_option
+@pass_app
+def rotate_key(app: App, workspace: str, database_url: str) -> None:
+    """Sign skills with a new key from now on.
+
+    Machines know the old one and take nothing until their people have run `hivemind login` again.
+    """
+    from hivemind.store import audit, machines
+    from hivemind.sync import signing
+
+    with team_workspace(app, database_url, workspace, is_writing=True) as opened:
+        machines.retire_key(opened)
+        pair = signing.new_pair()
+        held = machines.make_key(opened, lambda: (pair.public, pair.private))
+        audit.record(opened, "key.rotate", held.key_id, person_id="", detail={"how": "operator"})
+    app.say(f"New key {held.key_id}: {held.public}")
 
 
 def _member(one: Member) -> dict[str, object]:

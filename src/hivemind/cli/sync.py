@@ -24,7 +24,7 @@ ROUND_S = 600.0
 @json_option
 @pass_app
 def sync(app: App, *, dry_run: bool, as_json: bool) -> None:
-    """Send what goes to the team, and take its skills; or show what would go.
+    """Send what goes to the team and take its skills, or show it first.
 
     The worker does this by itself while it runs. What goes is what `hivemind project` shows as `team`, each
     event redacted once more by the rules of today.
@@ -147,8 +147,7 @@ def _plan(app: App, *, as_json: bool) -> None:
 
 def state(app: App) -> dict[str, Any]:
     """Collect what `status` says of syncing; reads only, and works before anything is stored."""
-    from hivemind.store import remotes
-    from hivemind.sync import credentials, pushing
+    from hivemind.sync import credentials
 
     try:
         found = credentials.find(app.data, app.environment.variables)
@@ -160,6 +159,10 @@ def state(app: App) -> dict[str, Any]:
     known |= {"synced_at": None, "last_error": "", "waiting": 0}
     if not Path(app.database_path).exists():
         return known
+    # Whoever has no server does not wait for SQLAlchemy.
+    from hivemind.store import remotes
+    from hivemind.sync import pushing
+
     with app.database() as database:
         with database.read(found.local_workspace) as workspace:
             held = remotes.remote(workspace)

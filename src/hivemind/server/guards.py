@@ -6,7 +6,7 @@ from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass, field
 from threading import Lock
 
-from fastapi import FastAPI
+from fastapi import FastAPI, HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hivemind.server import problems
@@ -118,8 +118,11 @@ def _too_large(site: Site) -> ASGIApp:
     )
 
 
-class _TooLargeError(Exception):
-    pass
+class _TooLargeError(HTTPException):
+    """Stop the reading of a body: FastAPI takes any other exception for a body that cannot be parsed."""
+
+    def __init__(self) -> None:
+        super().__init__(413, "the request's body is larger than a request may be")
 
 
 class _Bounded:

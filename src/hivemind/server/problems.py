@@ -123,7 +123,9 @@ async def _expected(_request: Request, error: Exception) -> JSONResponse:
 
 async def _http(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101 - what it is installed for
-    slug = {404: "not-found", 405: "method-not-allowed"}.get(error.status_code, "request-invalid")
+    slug = {404: "not-found", 405: "method-not-allowed", 413: "body-too-large"}.get(
+        error.status_code, "request-invalid"
+    )
     return response(slug, str(error.detail), status=error.status_code, headers=error.headers)
 
 

@@ -63,10 +63,13 @@ def make_key(workspace: Workspace, new: Callable[[], tuple[str, str]]) -> Any:
     held = key(workspace)
     if held is None:
         public, private = new()
+        t = schema.keys
+        before = sa.select(sa.func.count()).where(t.c.workspace_id == workspace.workspace_id)
+        number = int(workspace.execute(before).scalar_one()) + 1
         workspace.execute(
             schema.keys.insert().values(
                 workspace_id=workspace.workspace_id,
-                key_id="k1",
+                key_id=f"k{number}",
                 public=public,
                 private=private,
                 created_at=_now(),
@@ -74,6 +77,13 @@ def make_key(workspace: Workspace, new: Callable[[], tuple[str, str]]) -> Any:
         )
         held = key(workspace)
     return held
+
+
+def retire_key(workspace: Workspace) -> bool:
+    """Have the workspace's key sign nothing more; the next one is made when it is asked for."""
+    t = schema.keys
+    here = (t.c.workspace_id == workspace.workspace_id, t.c.retired_at.is_(None))
+    return workspace.execute(t.update().where(*here).values(retired_at=_now())).rowcount > 0
 
 
 def _now() -> datetime:

@@ -299,6 +299,7 @@ def decide(
             scope=asked.scope,
             detail={"name": after.name, "version": after.version},
         )
+    site.after_decision(asked.space)
     return Changed(skill=_row(after))
 
 
@@ -328,6 +329,7 @@ def add_version(
             scope=asked.scope,
             detail={"name": after.name, "version": after.version, "reason": body.reason},
         )
+    site.after_decision(asked.space)
     return Changed(skill=_row(after))
 
 
@@ -402,6 +404,7 @@ def answer_proposal(
             scope=asked.scope,
             detail={"proposal": proposal_id, "version": proposal.version},
         )
+    site.after_decision(asked.space)
     return Changed(skill=_row(skill), proposal=_proposal(after))
 
 

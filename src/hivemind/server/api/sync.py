@@ -127,7 +127,7 @@ def _held(workspace: Workspace, viewer: Viewer, session_id: str) -> tuple[str, i
 
 
 @router.post("/sessions")
-def receive(site: TheSite, viewer: Writer, body: Body) -> Response:
+def receive(site: TheSite, viewer: Writer, body: Body, request: Request) -> Response:
     """Store what sessions have more; the same again changes nothing, a gap is answered with what is here."""
     batch = wire.read_batch(body)
     prepared = [_Prepared(session) for session in batch.sessions]
@@ -155,6 +155,7 @@ def receive(site: TheSite, viewer: Writer, body: Body) -> Response:
         # Last: whoever sends of a project waits here for everybody else who does.
         for project in sorted(projects):
             jobs.ask_to_distil(workspace, project)
+    request.app.state.metrics.synced_events.inc(events)
     receipt = wire.Receipt(number=number, sessions=tuple(answers[s.session_id] for s in batch.sessions))
     return JSONResponse(receipt.as_json())
 
