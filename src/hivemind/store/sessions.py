@@ -20,8 +20,6 @@ from hivemind.store.origin import sides, was_done
 _CHUNK = 900
 #: A session's id is shown by so much of its beginning, or more where others begin alike, in characters.
 SHORT_ID_CHARS = 8
-#: What the data of an event holds that records how its session was told, and nothing that was done.
-_RECORDS = frozenset({"span", "tools"})
 _USAGE_COLUMNS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
 
 
@@ -213,6 +211,10 @@ def _insert(
         documents.append((key, indexed_text(e.event.text, e.event.data)))
     bulk.append(workspace, schema.events, rows)
     search.index_events(workspace, documents)
+
+
+#: What the data of an event holds that records how its session was told, and nothing that was done.
+_RECORDS = frozenset({"span", "tools"})
 
 
 def indexed_text(text: str, data: Any) -> str:
