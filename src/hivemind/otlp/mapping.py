@@ -29,6 +29,8 @@ from hivemind.otlp.spans import Span, SpanStatus, moment
 
 #: What is kept of a span's other attributes: so many, of so many characters each.
 MAX_KEPT, MAX_KEPT_CHARS = 200, 4_000
+#: So many calls of a tool are compared with a run that names none.
+MAX_COMPARED = 100
 #: Under this key a tool's input is kept that is no object.
 INPUT = "input"
 _ASKED_KEYS = ("input", "question", "query", "prompt", "message", "text", "user_input", "task")
@@ -69,7 +71,7 @@ class Judged:
 class Mapped:
     """Hold the events of one conversation, and what was said of how it went."""
 
-    events: tuple[Placed, ...]
+    events: tuple[tuple[str, Placed], ...]  #: with the id under which each is stored
     judged: tuple[Judged, ...]
 
 
@@ -108,11 +110,11 @@ class _Mapper:
     judged: list[Judged] = field(default_factory=list)
     _scopes: dict[tuple[str, str], str] = field(default_factory=dict)
     _made: dict[str, str] = field(default_factory=dict)  #: the trace that made each prompt, in this batch
-    _open: list[tuple[str, str, Any]] | None = None
+    _waits: dict[str, list["_Waiting"]] | None = None  #: by tool
     _run: set[str] = field(default_factory=set)  #: calls of which the run is known
 
     def result(self) -> Mapped:
-        events = sorted(self.placed.values(), key=lambda p: p.at_ns)
+        events = sorted(self.placed.items(), key=lambda pair: pair[1].at_ns)
         return Mapped(events=tuple(events), judged=tuple(sorted(self.judged, key=lambda j: j.at_ns)))
 
     def key(self, kind: EventKind, native_id: str) -> str:
@@ -315,18 +317,30 @@ class _Mapper:
 
     def _waiting(self, name: str, data: dict[str, Any], start_ns: int) -> str:
         """Give the call that a tool's span ran, for a span that does not name it: one of the same input."""
-        calls = [
-            (p.event.tool_call_id, p.event.data)
-            for p in sorted(self.placed.values(), key=lambda p: p.at_ns)
-            if p.event.kind is EventKind.TOOL_CALL and p.event.tool_name == name and p.at_ns <= start_ns
-        ]
-        if self._open is None:
-            self._open = list(self.known.unanswered())
-        calls += [(call_id, its_data or {}) for its_name, call_id, its_data in self._open if its_name == name]
-        free = [(call_id, given) for call_id, given in calls if call_id not in self._run]
+        free = [
+            call for call in self._calls_of(name) if call.call_id not in self._run and call.at_ns <= start_ns
+        ][:MAX_COMPARED]
         # LangChain gives the only argument of a tool without its name.
-        same = [call_id for call_id, given in free if given == data or [*given.values()] == [*data.values()]]
-        return same[0] if same else free[0][0] if len(free) == 1 else ""
+        same = [c for c in free if c.data == data or [*c.data.values()] == [*data.values()]]
+        return same[0].call_id if same else free[0].call_id if len(free) == 1 else ""
+
+    def _calls_of(self, name: str) -> list["_Waiting"]:
+        """Give the calls of a tool, the earliest first; requests were read before any tool."""
+        if self._waits is None:
+            self._waits = {}
+            for its_name, call_id, its_data in self.known.unanswered():
+                held = self._waits.setdefault(its_name, [])
+                held.append(_Waiting(call_id=call_id, data=its_data or {}, at_ns=0))
+            for placed in sorted(self.placed.values(), key=lambda p: p.at_ns):
+                event = placed.event
+                if event.kind is EventKind.TOOL_CALL:
+                    held = self._waits.setdefault(event.tool_name, [])
+                    call_id, data = event.tool_call_id, event.data
+                    held.append(_Waiting(call_id=call_id, data=data, at_ns=placed.at_ns))
+        # What ran is not looked at again.
+        left = [call for call in self._waits.get(name, ()) if call.call_id not in self._run]
+        self._waits[name] = left
+        return left
 
     # -- what stands around them
 
@@ -387,6 +401,15 @@ class _Mapper:
             if p.event.kind is EventKind.PROMPT and not p.event.agent_id and p.at_ns <= _end(one.span)
         ]
         return max(before)[2] if before else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Waiting:
+    """Hold a call of which the run is not known yet."""
+
+    call_id: str
+    data: dict[str, Any]
+    at_ns: int
 
 
 @dataclass(slots=True)

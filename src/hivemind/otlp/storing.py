@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from hivemind.capture.ingest import redact
 from hivemind.capture.redaction import Redactor
-from hivemind.domain.events import EventKind, ResultStatus, SessionFacts, event_id
+from hivemind.domain.events import ResultStatus, SessionFacts
 from hivemind.domain.outcomes import Report
 from hivemind.otlp import mapping, verdicts
 from hivemind.otlp.conventions.base import Work
@@ -53,8 +53,9 @@ class Stored:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Ready:
     conversation: Conversation
-    mapped: Mapped
-    events: tuple[RedactedEvent, ...]
+    events: tuple[RedactedEvent, ...]  #: that are not stored yet
+    times: Mapping[str, datetime]  #: of what is stored, where it is known to have been earlier
+    results: Mapping[str, ResultStatus]  #: how calls ended of which that was not known
     reports: tuple[Report, ...]
 
 
@@ -137,12 +138,34 @@ def _prepared(workspace: Workspace, group: Conversation, *, redactor: Redactor) 
         is_asked=lambda: late.prompts(workspace, group.session_id) > 0,
     )
     mapped = mapping.map_conversation(group, known=known)
+    before = late.stored(workspace, [key for key, _ in mapped.events])
+    times, results = _better(mapped, before)
     return _Ready(
         conversation=group,
-        mapped=mapped,
-        events=tuple(redact(mapping.timed(placed), redactor) for placed in mapped.events),
+        # A request repeats what was said before: most of a long conversation is stored already.
+        events=tuple(
+            redact(mapping.timed(placed), redactor) for key, placed in mapped.events if key not in before
+        ),
+        times=times,
+        results=results,
         reports=tuple(_reports(group.session_id, mapped.judged, redactor)),
     )
+
+
+def _better(mapped: Mapped, before: Mapping[str, Any]) -> tuple[dict[str, datetime], dict[str, ResultStatus]]:
+    """Give what is known better now of events that are stored: an earlier time, or how a call ended."""
+    times: dict[str, datetime] = {}
+    results: dict[str, ResultStatus] = {}
+    for key, placed in mapped.events:
+        row, status = before.get(key), placed.event.status
+        if row is None:
+            continue
+        at = moment(placed.at_ns)
+        if placed.exact and at is not None and (row.at is None or at < row.at):
+            times[key] = at
+        if status not in (None, ResultStatus.UNKNOWN) and row.status == ResultStatus.UNKNOWN.value:
+            results[key] = status
+    return times, results
 
 
 def _data(workspace: Workspace, key: str) -> Mapping[str, Any] | None:
@@ -188,19 +211,7 @@ def _write(workspace: Workspace, one: _Ready, *, done: Stored) -> None:
     facts = SessionFacts(session_id=group.session_id, agent=AGENT, agent_version=group.version[:100])
     stored = sessions.append(workspace, facts, events=one.events, project=group.project)
     done.events += stored.events
-    times = {
-        _key(group.session_id, e): e.event.at
-        for e, placed in zip(one.events, one.mapped.events, strict=True)
-        if placed.exact and e.event.at is not None
-    }
-    results = {
-        _key(group.session_id, e): (e.event.status, e.event.text)
-        for e in one.events
-        if e.event.kind is EventKind.TOOL_RESULT and e.event.status not in (None, ResultStatus.UNKNOWN)
-    }
-    moved = False
-    if before is not None:
-        moved = late.settle(workspace, times=times, results=_known_results(results))
+    moved = late.settle(workspace, times=one.times, results=one.results)
     first = min((e.event.at for e in one.events if e.event.at is not None), default=None)
     if moved or (before is not None and first is not None and first < before):
         late.renumber(workspace, group.session_id)
@@ -208,13 +219,3 @@ def _write(workspace: Workspace, one: _Ready, *, done: Stored) -> None:
         about = report.event_id or sessions.latest_prompt(workspace, group.session_id)
         episodes.report(workspace, replace(report, event_id=about))
         done.outcomes += 1
-
-
-def _known_results(
-    results: Mapping[str, tuple[ResultStatus | None, str]],
-) -> dict[str, tuple[ResultStatus, str]]:
-    return {key: (status, text) for key, (status, text) in results.items() if status is not None}
-
-
-def _key(session_id: str, e: RedactedEvent) -> str:
-    return event_id(session_id=session_id, native_id=e.event.native_id, kind=e.event.kind)

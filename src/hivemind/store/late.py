@@ -115,12 +115,9 @@ def settle(
     workspace: Workspace,
     *,
     times: Mapping[str, datetime],
-    results: Mapping[str, tuple[ResultStatus, str]],
+    results: Mapping[str, ResultStatus],
 ) -> bool:
-    """Take up what is known better now: earlier times, and how calls ended; say whether a time changed.
-
-    `results` are results whose status was unknown, with the text of the tool itself.
-    """
+    """Take up what is known better now: earlier times, and how calls ended; say whether a time changed."""
     e, moved = schema.events, False
     known = stored(workspace, [*times, *results])
     for event_id, row in known.items():
@@ -130,7 +127,7 @@ def settle(
         if at is not None and (row.at is None or at < row.at):
             changes["at"], moved = at, True
         if event_id in results and row.status in (None, ResultStatus.UNKNOWN.value):
-            changes["status"] = results[event_id][0].value
+            changes["status"] = results[event_id].value
         if changes:
             workspace.execute(e.update().where(here).values(**changes))
     return moved

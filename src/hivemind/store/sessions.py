@@ -23,8 +23,6 @@ _CHUNK = 900
 SHORT_ID_CHARS = 8
 #: Times that an append looks again which of its events others have stored meanwhile.
 MAX_TRIES = 5
-#: What the data of an event holds that records how its session was told, and nothing that was done.
-_RECORDS = frozenset({"span", "tools"})
 _USAGE_COLUMNS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
 
 
@@ -258,6 +256,10 @@ def _insert(
         documents.append((key, indexed_text(e.event.text, e.event.data)))
     bulk.append(workspace, schema.events, rows)
     search.index_events(workspace, documents)
+
+
+#: What the data of an event holds that records how its session was told, and nothing that was done.
+_RECORDS = frozenset({"span", "tools"})
 
 
 def indexed_text(text: str, data: Any) -> str:

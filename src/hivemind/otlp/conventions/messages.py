@@ -65,7 +65,7 @@ def _one(item: Any, default: Role) -> Iterator[Message]:
         named = str(kind).removesuffix("Chunk").removesuffix("Message").lower()
         item = {"role": named, **mapping(item["kwargs"])}
     role_name = item.get("role") or item.get("type") if "role" in item or "content" in item else None
-    kind = item.get("type")
+    kind = _word(item.get("type"))
     if kind in _CALL_TYPES | _RESULT_TYPES and "role" not in item:  # OpenAI's Responses
         yield from _of_parts([item], Role.ASSISTANT if kind in _CALL_TYPES else Role.TOOL)
         return
@@ -89,6 +89,10 @@ def _one(item: Any, default: Role) -> Iterator[Message]:
         )
     elif content or calls:
         yield Message(role=role, text=as_text(content), calls=calls)
+
+
+def _word(value: Any) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def calls_of(value: Any) -> Iterator[Call]:
@@ -126,9 +130,8 @@ def _of_parts(
             continue
         given = mapping(part)
         inner = next((mapping(given[k]) for k in ("toolUse", "toolResult") if k in given), given)
-        kind = next(
-            (k for k in ("toolUse", "toolResult") if k in given), given.get("type") or given.get("kind")
-        )
+        kind = next((k for k in ("toolUse", "toolResult") if k in given), "")
+        kind = kind or _word(given.get("type")) or _word(given.get("kind"))
         if kind in _CALL_TYPES:
             made = inner.get("name") or inner.get("toolName") or inner.get("tool_name")
             made_id = (
