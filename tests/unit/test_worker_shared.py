@@ -14,9 +14,9 @@ from databases import Maker
 from hivemind.config import Settings
 from hivemind.store import jobs, problems, sessions
 from hivemind.store.database import Database
-from hivemind.store.jobs import DISTIL, LeaseLostError, ask_to_distil
+from hivemind.store.jobs import DISTIL, SETTLE, LeaseLostError, ask_to_distil
 from hivemind.worker import learn
-from hivemind.worker.shared import SETTLE, SharedWorker
+from hivemind.worker.shared import SharedWorker
 
 PROJECTS = ("/home/dev/shop", "/home/dev/web", "/home/dev/api")
 

@@ -51,7 +51,6 @@ WITHHELD = (
     "left for you to do; the person at this machine sees and changes it with `hivemind holdout`."
 )
 NOBODY = Caller()
-NOT_SEARCHED = "Past work is not searched on this server's database yet; skills are."
 Query = Annotated[str, Field(min_length=1, max_length=4000, description="what to look for, in plain words")]
 Limit = Annotated[int, Field(ge=1, le=50, description="results at most")]
 Text = Annotated[str, Field(max_length=1000)]
@@ -226,10 +225,7 @@ class Library:
                 outcome=outcome,
             )
             near = self.reader.near if self.reader is not None else None
-            try:
-                answer = past.search(workspace, query, chosen=chosen, limit=limit, near=near)
-            except NotImplementedError:
-                return WorkAnswer(episodes=[], note=NOT_SEARCHED)
+            answer = past.search(workspace, query, chosen=chosen, limit=limit, near=near)
         seen = sorted({one.session_id for one in answer.episodes})
         if seen:
             self.place.note("session.search", "", detail={"sessions": seen})

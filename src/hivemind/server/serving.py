@@ -15,7 +15,7 @@ from hivemind.errors import HivemindError
 from hivemind.server.access import joining
 from hivemind.server.access.team import TeamAccess
 from hivemind.server.site import Limits, Site
-from hivemind.store import accounts
+from hivemind.store import accounts, jobs
 from hivemind.store.database import Database, open_database, open_url
 
 #: Requests that are being answered when the server is told to stop get so long.
@@ -106,7 +106,14 @@ def site_of(database: Database, *, base_url: str, is_named: bool, metrics_token:
         base_url=base_url,
         hosts=_hosts(base_url) if is_known else frozenset(),
         metrics_token=metrics_token,
+        after_decision=lambda space: _settle(database, space),
     )
+
+
+def _settle(database: Database, space: str) -> None:
+    """Have a worker set what is withheld anew: a skill that was just approved is withheld from now on."""
+    with database.write(space, alone=False) as workspace:
+        jobs.ask_to_settle(workspace)
 
 
 def _hosts(base_url: str) -> frozenset[str]:

@@ -23,8 +23,10 @@ FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=30), timedelta(hours=6)
 #: Attempts, also those of workers that died, after which a job waits until it is asked for again.
 MAX_ATTEMPTS = 8
 MAX_ERROR_CHARS = 1_000
-#: The kind of job that distils a project, and the key of one that is for a whole workspace.
-DISTIL, WHOLE = "distil", "workspace"
+#: The kinds of job that distil a project, and that bring up to date what concerns several of them.
+DISTIL, SETTLE = "distil", "settle"
+#: The key of a job that is for a whole workspace.
+WHOLE = "workspace"
 MAX_KEY_CHARS, MAX_KIND_CHARS, MAX_OWNER_CHARS = 200, 32, 180
 
 
@@ -88,6 +90,11 @@ def enqueue(
 def ask_to_distil(workspace: Workspace, project_id: str) -> None:
     """Ask for a project to be distilled, in the transaction that stored what it has anew."""
     enqueue(workspace, DISTIL, project_id or WHOLE)
+
+
+def ask_to_settle(workspace: Workspace, *, after: timedelta = timedelta()) -> None:
+    """Ask for what concerns a whole workspace to be brought up to date."""
+    enqueue(workspace, SETTLE, WHOLE, due_at=workspace.seam.now(workspace.connection) + after)
 
 
 def claim(

@@ -26,10 +26,10 @@ from hivemind.llm import choose
 from hivemind.llm.ledger import Ledger
 from hivemind.store import jobs, problems
 from hivemind.store.database import Database, Workspace
-from hivemind.store.jobs import DISTIL, WHOLE, Job, LeaseLostError
+from hivemind.store.jobs import DISTIL, SETTLE, WHOLE, Job, LeaseLostError
 from hivemind.worker import learn
 
-SETTLE, WORD = "settle", "word"
+WORD = "word"
 KINDS = (DISTIL, SETTLE, WORD)
 #: The author of what a server's workers write.
 AUTHOR = "hivemind"
@@ -112,8 +112,7 @@ class SharedWorker:
 
     def _follow_up(self, workspace: Workspace, job: Job) -> None:
         if job.kind == DISTIL:
-            soon = workspace.seam.now(workspace.connection) + SETTLE_AFTER
-            jobs.enqueue(workspace, SETTLE, WHOLE, due_at=soon)
+            jobs.ask_to_settle(workspace, after=SETTLE_AFTER)
         elif job.kind == SETTLE and self.settings.model_kind != "none":
             jobs.enqueue(workspace, WORD, WHOLE)
 
