@@ -36,7 +36,7 @@ ALLOWED = {
         "otlp",
     }
     | {"domain", "errors"},
-    "server": {"retrieval", "library", "evaluation", "capture", "store", "config", "domain", "errors"},
+    "server": {"retrieval", "library", "evaluation", "otlp", "capture", "store", "config", "domain", "errors"},
     "worker": {
         "distill",
         "finetune",
