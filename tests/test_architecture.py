@@ -38,7 +38,7 @@ ALLOWED = {
         "otlp",
     }
     | {"domain", "errors"},
-    "server": {"sync", "retrieval", "library", "evaluation", "capture", "store", "config", "domain"}
+    "server": {"sync", "retrieval", "library", "evaluation", "otlp", "capture", "store", "config", "domain"}
     | {"errors"},
     "worker": {
         "sync",

@@ -54,7 +54,7 @@ def test_two_workers_end_where_one_that_does_everything_would(databases: Maker, 
     threads = [threading.Thread(target=worker.run) for worker in workers]
     for thread in threads:
         thread.start()
-    for _ in range(600):
+    for _ in range(1200):
         if not left(shared):
             break
         threading.Event().wait(0.1)

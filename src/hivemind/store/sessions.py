@@ -423,6 +423,20 @@ def latest_prompt(workspace: Workspace, session_id: str) -> str:
     return str(found or "")
 
 
+def projects_of(workspace: Workspace, session_ids: Sequence[str]) -> list[str]:
+    """Give the projects of some sessions, in order."""
+    t = schema.sessions
+    here = sa.and_(t.c.workspace_id == workspace.workspace_id, t.c.session_id.in_(session_ids[:_CHUNK]))
+    return sorted(workspace.execute(sa.select(t.c.project_id).where(here).distinct()).scalars())
+
+
+def note_sender(workspace: Workspace, session_ids: Sequence[str], *, person_id: str) -> None:
+    """Keep who sent some sessions, where nobody is known to have."""
+    t = schema.sessions
+    here = sa.and_(t.c.workspace_id == workspace.workspace_id, t.c.session_id.in_(session_ids[:_CHUNK]))
+    workspace.execute(t.update().where(here, t.c.person_id == "").values(person_id=person_id))
+
+
 def totals(workspace: Workspace) -> dict[str, int]:
     """Count sessions, events and transcripts of the workspace, without imported rows."""
     counted = {

@@ -52,9 +52,9 @@ def client(pages: Local) -> Iterator[TestClient]:
         yield made
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
-    """Start a browser."""
+    """Start a browser, for one module: while it runs, nothing else of the process can run an event loop."""
     api = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install -e '.[test]'")
     path = next(filter(None, map(shutil.which, CHROMIUM)), None)
     if path is None:

@@ -17,6 +17,7 @@ from hivemind.server.api import (
     skills,
     sync,
     tokens,
+    traces,
 )
 
 PREFIX = "/api/v1"
@@ -28,4 +29,4 @@ def routers() -> Sequence[APIRouter]:
     api = APIRouter(prefix=PREFIX, responses=problems.DESCRIBED)
     for resource in RESOURCES:
         api.include_router(resource.router)
-    return (health.router, api)
+    return (health.router, traces.router, api)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,12 +19,6 @@ from hivemind.otlp.reading import JSON, PROTOBUF
 from hivemind.store import episodes, problems, search, sessions, skills
 from hivemind.store.database import Database, open_database
 from hivemind.worker import learn
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Database:
-    """Open an empty database."""
-    return open_database(tmp_path / "x.db")
 
 
 def only_session(database: Database) -> Any:

@@ -1,0 +1,62 @@
+"""`/v1/traces`: OpenTelemetry's own path, so that an exporter needs an address and a token alone."""
+
+from fastapi import APIRouter, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import Response
+
+from hivemind.capture import boundary
+from hivemind.domain.accounts import Scope
+from hivemind.otlp import receiver
+from hivemind.otlp.receiver import Answer
+from hivemind.server.access.viewer import Viewer
+from hivemind.server.api.asking import TheSite, Writer
+from hivemind.server.site import Site
+from hivemind.store import audit, jobs, sessions
+
+router = APIRouter(tags=["traces"])
+
+
+# OpenTelemetry says what it takes and answers: no schema of ours does.
+@router.post("/v1/traces", include_in_schema=False)
+async def traces(request: Request, viewer: Writer, site: TheSite) -> Response:
+    """Store the spans of an OTLP request, in protobuf or JSON; an answer of 200 says that they are stored."""
+    answer = await run_in_threadpool(
+        _store,
+        site,
+        viewer,
+        await request.body(),
+        content_type=request.headers.get("content-type", ""),
+        content_encoding=request.headers.get("content-encoding", ""),
+    )
+    return Response(answer.body, status_code=answer.status, headers=answer.headers)
+
+
+def _store(site: Site, viewer: Viewer, body: bytes, *, content_type: str, content_encoding: str) -> Answer:
+    space = viewer.space(Scope.TEAM)
+    answer = receiver.receive(
+        site.database,
+        workspace_id=space,
+        body=body,
+        content_type=content_type,
+        content_encoding=content_encoding,
+        redactor=boundary.redactor(),
+        rules=site.settings,
+    )
+    if answer.stored is not None and answer.stored.sessions:
+        _follow_up(site, viewer, space, answer.stored.sessions)
+    return answer
+
+
+def _follow_up(site: Site, viewer: Viewer, space: str, stored: tuple[str, ...]) -> None:
+    """Note who sent it, and have its projects distilled."""
+    with site.database.write(space, alone=False) as workspace:
+        sessions.note_sender(workspace, stored, person_id=viewer.person_id)
+        audit.record(
+            workspace,
+            "traces.send",
+            person_id=viewer.person_id,
+            token_id=viewer.token_id,
+            detail={"sessions": list(stored[:100])},
+        )
+        for project_id in sessions.projects_of(workspace, stored):
+            jobs.ask_to_distil(workspace, project_id)
