@@ -38,8 +38,8 @@ ALLOWED = {
         "otlp",
     }
     | {"domain", "errors"},
-    "server": {"sync", "retrieval", "library", "evaluation", "otlp", "capture", "store", "config", "domain"}
-    | {"errors"},
+    "server": {"sync", "retrieval", "library", "evaluation", "otlp", "capture", "agents", "store", "config"}
+    | {"domain", "errors"},
     "worker": {
         "sync",
         "distill",
@@ -56,7 +56,7 @@ ALLOWED = {
     }
     | {"domain", "errors"},
     "deeplake": {"library", "capture", "agents", "store", "domain", "errors"},
-    "api": {"retrieval", "server", "capture", "agents", "domain"},
+    "api": {"sync", "retrieval", "server", "capture", "agents", "domain"},
     "otlp": {"capture", "store", "domain", "errors"},
     "finetune": {"distill", "library", "capture", "agents", "store", "domain", "errors"},
     "distill": {"library", "llm", "capture", "agents", "store", "domain", "errors"},

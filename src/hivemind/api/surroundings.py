@@ -18,10 +18,12 @@ P = ParamSpec("P")
 T = TypeVar("T")
 _lock = threading.Lock()
 _here: "tuple[tuple[str, ...], Surroundings] | None" = None
+#: Where a team's server is, and the token for it.
+API_URL, TOKEN = "HIVEMIND_API_URL", "HIVEMIND_TOKEN"
 #: The variables that decide; where one changes, everything is looked up anew.
 _NAMES = (
     *("HIVEMIND_HOME", "HIVEMIND_WORKSPACE_ID", "HIVEMIND_PROJECT", "HIVEMIND_CAPTURE", "HIVEMIND_WORKER"),
-    *("OTEL_SERVICE_NAME", "HOME", "XDG_DATA_HOME"),
+    *("OTEL_SERVICE_NAME", "HOME", "XDG_DATA_HOME", API_URL, TOKEN),
 )
 
 
@@ -49,10 +51,23 @@ def _look(variables: Mapping[str, str]) -> Surroundings:
     data = Path(layout.data_dir(dict(variables), variables.get("HOME") or str(Path.home())))
     return Surroundings(
         data=data,
-        transport=Local(data, variables.get("HIVEMIND_WORKSPACE_ID") or "default", dict(variables)),
+        transport=_transport(data, variables),
         project=variables.get("HIVEMIND_PROJECT") or variables.get("OTEL_SERVICE_NAME") or "",
         is_captured=variables.get("HIVEMIND_CAPTURE", "").strip().lower() in announce.ON,
     )
+
+
+def _transport(data: Path, variables: Mapping[str, str]) -> Transport:
+    """Choose the server that the environment names with a token for it, else this machine's store."""
+    if variables.get(API_URL) and variables.get(TOKEN):
+        from hivemind.api.remote import Remote
+        from hivemind.sync.credentials import check_url
+
+        url = check_url(variables[API_URL], variables=variables)
+        transport = Remote(data, url, variables[TOKEN])
+        transport.wake()  # what an earlier program left is sent, too
+        return transport
+    return Local(data, variables.get("HIVEMIND_WORKSPACE_ID") or "default", dict(variables))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

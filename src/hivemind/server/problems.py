@@ -31,6 +31,7 @@ STATUS = {
     "skill-name-taken": 409,
     "workspace-taken": 409,
     "last-admin": 409,
+    "session-taken": 409,
     "skill-changed": 409,
     "form-forged": 403,
     "proposal-decided": 409,

@@ -430,6 +430,16 @@ def projects_of(workspace: Workspace, session_ids: Sequence[str]) -> list[str]:
     return sorted(workspace.execute(sa.select(t.c.project_id).where(here).distinct()).scalars())
 
 
+def sender_of(workspace: Workspace, session_id: str) -> str | None:
+    """Name who sent a session, nobody where it was captured here; None where there is no such session."""
+    t = schema.sessions
+    query = sa.select(t.c.person_id).where(
+        t.c.workspace_id == workspace.workspace_id, t.c.session_id == session_id
+    )
+    found = workspace.execute(query).scalar()
+    return None if found is None else str(found)
+
+
 def note_sender(workspace: Workspace, session_ids: Sequence[str], *, person_id: str) -> None:
     """Keep who sent some sessions, where nobody is known to have."""
     t = schema.sessions

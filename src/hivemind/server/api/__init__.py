@@ -13,6 +13,7 @@ from hivemind.server.api import (
     login,
     members,
     people,
+    recorded,
     sessions,
     skills,
     sync,
@@ -21,7 +22,7 @@ from hivemind.server.api import (
 )
 
 PREFIX = "/api/v1"
-RESOURCES = (members, invitations, tokens, log, login, skills, sessions, context, people, sync)
+RESOURCES = (members, invitations, tokens, log, login, skills, sessions, context, recorded, people, sync)
 
 
 def routers() -> Sequence[APIRouter]:

@@ -1,6 +1,6 @@
 """`/context`: the few skills that a prompt is worth, for agents without Hivemind on their machine."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 from hivemind.domain.accounts import Scope
 from hivemind.retrieval import select, shared
 from hivemind.retrieval.rank import Candidate
-from hivemind.retrieval.render import harmless
+from hivemind.retrieval.render import XML, harmless
 from hivemind.server.api.asking import Reader, TheSite
 from hivemind.server.api.shapes import Asked, Line, Prompt
 
@@ -26,6 +26,10 @@ class ContextAsked(Asked):
     scopes: Annotated[list[Scope], Field(min_length=1, max_length=len(Scope))] | None = None
     limit: Annotated[int, Field(ge=1, le=10)] = select.MAX_SKILLS
     budget_tokens: Annotated[int, Field(ge=50, le=8_000)] = select.BUDGET_TOKENS
+    format: Annotated[
+        Literal["xml", "markdown", "text"] | None,
+        Field(description="for a model without tools: how the block is written, with nothing to be loaded"),
+    ] = None
 
 
 class SkillGiven(BaseModel):
@@ -38,6 +42,7 @@ class SkillGiven(BaseModel):
     scope: Scope
     form: str
     confidence: float
+    text: str
 
 
 class Context(BaseModel):
@@ -64,7 +69,15 @@ def context(body: ContextAsked, viewer: Reader, site: TheSite) -> Context:
                     scope_of[one.skill_id] = scope
                     found.append(one)
     found.sort(key=lambda one: (-one.score, one.name, one.skill_id))
-    chosen = select.select(found, prompt=body.prompt, k=body.limit, budget_tokens=body.budget_tokens)
+    style = body.format or XML
+    chosen = select.select(
+        found,
+        prompt=body.prompt,
+        k=body.limit,
+        budget_tokens=body.budget_tokens,
+        style=style,
+        loads=body.format is None,
+    )
     return Context(
         skills=[
             SkillGiven(
@@ -75,8 +88,9 @@ def context(body: ContextAsked, viewer: Reader, site: TheSite) -> Context:
                 scope=scope_of[one.candidate.skill_id],
                 form=one.form,
                 confidence=round(one.candidate.confidence, 3),
+                text=one.text,
             )
             for one in chosen
         ],
-        text=select.render_selected(chosen) if chosen else "",
+        text=select.render_selected(chosen, style=style) if chosen else "",
     )
