@@ -25,7 +25,7 @@ from multiprocessing.synchronize import Barrier
 
 import sqlalchemy as sa
 
-from benchmarks import server_workers
+from benchmarks import server_pull, server_workers
 from benchmarks.command import Figures, table
 from hivemind.domain.events import Event, EventKind, SessionFacts
 from hivemind.errors import HivemindError
@@ -248,6 +248,17 @@ def measure(url: str, *, clients: int, events: int, mean_bytes: int, processes: 
     }
 
 
+def measure_pulls(url: str) -> Figures:
+    """Measure what a session's start asks."""
+    name = server_pull.workspace_name()
+    try:
+        return server_pull.pulls(url, name=name)
+    finally:
+        database = open_url(url)
+        _clean(database, name)
+        database.close()
+
+
 def measure_workers(url: str) -> Figures:
     """Measure distillation by several workers."""
     name = f"benchmark-{os.getpid()}"
@@ -263,7 +274,11 @@ def measure_workers(url: str) -> Figures:
 def _clean(database: Database, workspace_id: str) -> None:
     with database.engine.begin() as connection:
         connection.exec_driver_sql(f"DROP TABLE IF EXISTS {RAW}")
-        for name in ("event_words", *(table.name for table in schema.metadata.tables.values())):
+        for name in (
+            "event_words",
+            "skill_words",
+            *(table.name for table in schema.metadata.tables.values()),
+        ):
             connection.execute(sa.text(f"DELETE FROM {name} WHERE workspace_id = :w"), {"w": workspace_id})  # noqa: S608
 
 
@@ -282,7 +297,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--processes", type=int, default=5, metavar="N", help="that the clients are in (5)")
     parser.add_argument(
-        "--parts", default="events,workers", metavar="NAMES", help="what to measure: events,workers (both)"
+        "--parts",
+        default="events,workers,pulls",
+        metavar="NAMES",
+        help="of events,workers,pulls",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
     given = parser.parse_args(argv)
@@ -297,6 +315,8 @@ def main(argv: Sequence[str] | None = None) -> int:
                 mean_bytes=given.event_bytes,
                 processes=given.processes,
             )
+        if "pulls" in parts:
+            figures |= measure_pulls(given.database_url)
         if "workers" in parts:
             figures |= measure_workers(given.database_url)
     except HivemindError as error:
