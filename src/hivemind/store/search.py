@@ -62,7 +62,7 @@ def search_events(workspace: Workspace, query: str, *, limit: int = 10) -> list[
     if not words:
         return []
     rows = workspace.seam.search_events(workspace.connection, workspace.workspace_id, words, limit=limit)
-    return [EventHit(**row._mapping) for row in rows]
+    return [EventHit(**row) for row in rows]
 
 
 def index_skill(workspace: Workspace, entry: SkillEntry) -> None:

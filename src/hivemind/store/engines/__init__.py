@@ -1,6 +1,6 @@
 """What one database does in its own way: each engine is a folder whose package has the members of `Seam`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -54,7 +54,7 @@ class Seam(Protocol):
 
     def search_events(
         self, connection: sa.Connection, workspace_id: str, words: Sequence[str], /, *, limit: int
-    ) -> Sequence[Any]:
+    ) -> Sequence[Mapping[str, Any]]:
         """Find events that have any of the words, the best first, with what `search.EventHit` holds."""
 
     def indexed_events(self, connection: sa.Connection, workspace_id: str, /) -> int:

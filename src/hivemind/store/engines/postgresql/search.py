@@ -10,9 +10,9 @@ import hashlib
 import math
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -129,7 +129,7 @@ def _stems(connection: sa.Connection, words: Sequence[str]) -> list[str]:
 
 def search_events(
     connection: sa.Connection, workspace_id: str, words: Sequence[str], *, limit: int
-) -> Sequence[Any]:
+) -> Sequence[Mapping[str, Any]]:
     """Find events that have any of the words, the most telling first."""
     terms = _terms(workspace_id, [words_of(word) for word in words])
     scores = _best(connection, _EVENTS, workspace_id, terms, limit=limit)
@@ -137,29 +137,10 @@ def search_events(
         return []
     rows = connection.execute(_FOUND, {"workspace": workspace_id, "events": list(scores)}).all()
     hits = [
-        _Hit(**{**row._mapping, "at": utc_text(row.at) if row.at else "", "score": scores[row.event_id]})
+        {**row._mapping, "at": utc_text(row.at) if row.at else "", "score": scores[row.event_id]}
         for row in rows
     ]
-    return sorted(hits, key=lambda hit: (-hit.score, hit.session_id, hit.seq))
-
-
-class _Hit(NamedTuple):
-    """Hold what `search.EventHit` holds, as a row does."""
-
-    event_id: str
-    session_id: str
-    seq: int
-    kind: str
-    at: str
-    tool_name: str
-    text: str
-    agent: str
-    cwd: str
-    score: float
-
-    @property
-    def _mapping(self) -> dict[str, Any]:
-        return self._asdict()
+    return sorted(hits, key=lambda hit: (-hit["score"], hit["session_id"], hit["seq"]))
 
 
 def indexed_events(connection: sa.Connection, workspace_id: str) -> int:

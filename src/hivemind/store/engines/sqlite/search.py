@@ -1,7 +1,7 @@
 """FTS5 over events and over live skills, kept in the writing transaction."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -58,10 +58,10 @@ def forget_events(connection: sa.Connection, workspace_id: str, documents: Seque
 
 def search_events(
     connection: sa.Connection, workspace_id: str, words: Sequence[str], *, limit: int
-) -> Sequence[Any]:
+) -> Sequence[Mapping[str, Any]]:
     """Find events that have any of the words, the most telling first (BM25)."""
     bound = {"query": match_any(words), "workspace": workspace_id, "limit": limit, "most": limit * 20}
-    return connection.execute(_SEARCH, bound).all()
+    return [dict(row) for row in connection.execute(_SEARCH, bound).mappings()]
 
 
 def indexed_events(connection: sa.Connection, workspace_id: str) -> int:  # noqa: ARG001 - the seam's
