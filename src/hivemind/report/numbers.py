@@ -16,7 +16,7 @@ from hivemind.evaluation.models import ModelSeen
 from hivemind.evaluation.statistics import Proportion
 from hivemind.evaluation.uplift import Uplift
 from hivemind.retrieval.tokens import count_tokens
-from hivemind.store import schema
+from hivemind.store import model_calls, schema
 from hivemind.store.database import Workspace
 from hivemind.store.origin import was_done
 
@@ -183,23 +183,9 @@ def _injected(workspace: Workspace) -> list[tuple[date, int, int]]:
 
 
 def _spent(workspace: Workspace) -> list[Spent]:
-    t = schema.model_calls
-    day = sa.func.substr(sa.cast(t.c.at, sa.String), 1, 10)
-    tokens = sa.func.coalesce(t.c.input_tokens, 0) + sa.func.coalesce(t.c.output_tokens, 0)
-    rows = workspace.execute(
-        sa.select(
-            day.label("day"),
-            sa.func.count().label("calls"),
-            sa.func.sum(tokens).label("tokens"),
-            sa.func.coalesce(sa.func.sum(t.c.cost_usd), 0.0).label("cost_usd"),
-        )
-        .where(t.c.workspace_id == workspace.workspace_id)
-        .group_by(day)
-        .order_by(day)
-    )
     return [
         Spent(day=date.fromisoformat(row.day), calls=row.calls, tokens=row.tokens, cost_usd=row.cost_usd)
-        for row in rows
+        for row in model_calls.by_day(workspace)
     ]
 
 

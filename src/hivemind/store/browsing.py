@@ -298,23 +298,3 @@ def latest_decisions(workspace: Workspace, *, limit: int) -> list[Any]:
             .limit(limit)
         )
     )
-
-
-def spending(workspace: Workspace) -> list[Any]:
-    """Give what calls of models cost, by day and purpose."""
-    t = schema.model_calls
-    day = sa.func.substr(sa.cast(t.c.at, sa.String), 1, 10)
-    tokens = sa.func.coalesce(t.c.input_tokens, 0) + sa.func.coalesce(t.c.output_tokens, 0)
-    return list(
-        workspace.execute(
-            sa.select(
-                day.label("day"),
-                sa.func.count().label("calls"),
-                sa.func.sum(tokens).label("tokens"),
-                sa.func.coalesce(sa.func.sum(t.c.cost_usd), 0.0).label("cost_usd"),
-            )
-            .where(t.c.workspace_id == workspace.workspace_id)
-            .group_by(day)
-            .order_by(day)
-        )
-    )

@@ -128,3 +128,23 @@ def recent(workspace: Workspace, *, limit: int) -> list[Any]:
 
 def _midnight(now: datetime) -> datetime:
     return now.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def by_day(workspace: Workspace) -> list[Any]:
+    """Give the calls, tokens and cost of each day, the first day first."""
+    t = schema.model_calls
+    day = sa.func.substr(sa.cast(t.c.at, sa.String), 1, 10)
+    tokens = sa.func.coalesce(t.c.input_tokens, 0) + sa.func.coalesce(t.c.output_tokens, 0)
+    return list(
+        workspace.execute(
+            sa.select(
+                day.label("day"),
+                sa.func.count().label("calls"),
+                sa.func.sum(tokens).label("tokens"),
+                sa.func.coalesce(sa.func.sum(t.c.cost_usd), 0.0).label("cost_usd"),
+            )
+            .where(t.c.workspace_id == workspace.workspace_id)
+            .group_by(day)
+            .order_by(day)
+        )
+    )

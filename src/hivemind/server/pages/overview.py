@@ -16,7 +16,7 @@ from hivemind.server.pages import charts, figures
 from hivemind.server.pages.asking import Asked, Page, PageRoute
 from hivemind.server.pages.charts import Bar, Part
 from hivemind.server.pages.rendering import render
-from hivemind.store import browsing, glance
+from hivemind.store import browsing, glance, model_calls
 from hivemind.store.database import Workspace
 
 router = APIRouter(route_class=PageRoute)
@@ -84,7 +84,7 @@ def _numbers(workspace: Workspace) -> dict[str, Any]:
     return {
         "seen": glance.glance_of(workspace),
         "days": browsing.sessions_by_day(workspace),
-        "spent": browsing.spending(workspace),
+        "spent": model_calls.by_day(workspace),
         "span": browsing.span(workspace),
     }
 
