@@ -1,6 +1,6 @@
 """What every resource of the API asks first: who is it, may they, and which rows are meant."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -11,13 +11,16 @@ from hivemind.domain.accounts import Role, Scope
 from hivemind.errors import HivemindError
 from hivemind.server.access.viewer import Viewer
 from hivemind.server.site import Site, site_of
-from hivemind.store import audit
+from hivemind.store import audit, jobs, sessions
 from hivemind.store.database import Workspace
 
 #: In the OpenAPI schema; the token itself is read by the site's access.
 BEARER = HTTPBearer(
     auto_error=False, description="a token of `hivemind login`, or one from the settings page"
 )
+
+#: Sessions that one entry of the audit log names.
+MAX_NAMED = 100
 
 TheSite = Annotated[Site, Depends(site_of)]
 
@@ -71,6 +74,26 @@ def asking_within(role: Role) -> Callable[..., Place]:
         return Place(viewer=viewer, scope=scope, space=viewer.space(scope))
 
     return found
+
+
+def note_intake(
+    workspace: Workspace, viewer: Viewer, action: str, session_ids: Sequence[str], **detail: Any
+) -> None:
+    """Keep who sent sessions, and put it into the audit log, in the transaction that stored them."""
+    sessions.note_sender(workspace, session_ids, person_id=viewer.person_id)
+    audit.record(
+        workspace,
+        action,
+        person_id=viewer.person_id,
+        token_id=viewer.token_id,
+        detail={"sessions": list(session_ids[:MAX_NAMED]), **detail},
+    )
+
+
+def ask_to_distil(workspace: Workspace, session_ids: Sequence[str]) -> None:
+    """Have the projects of sessions distilled, in the transaction that stored what is new of them."""
+    for project_id in sessions.projects_of(workspace, session_ids):
+        jobs.ask_to_distil(workspace, project_id)
 
 
 def _viewer(request: Request, site: Site) -> Viewer:

@@ -18,9 +18,9 @@ from hivemind.domain.outcomes import Report
 from hivemind.domain.text import storable
 from hivemind.errors import HivemindError
 from hivemind.server.access.viewer import Viewer
-from hivemind.server.api.asking import TheSite, Writer
+from hivemind.server.api.asking import TheSite, Writer, ask_to_distil, note_intake
 from hivemind.server.api.shapes import Asked, Line
-from hivemind.store import audit, episodes, jobs, sessions
+from hivemind.store import episodes, sessions
 from hivemind.store.columns import to_millisecond
 from hivemind.store.database import Workspace
 
@@ -97,17 +97,9 @@ def record(body: Recorded, viewer: Writer, site: TheSite) -> Taken:
                 events += done.events
             outcomes += _reported(workspace, one.reports, viewer)
         ids = list(told)
-        sessions.note_sender(workspace, ids, person_id=viewer.person_id)
-        audit.record(
-            workspace,
-            "sessions.record",
-            person_id=viewer.person_id,
-            token_id=viewer.token_id,
-            detail={"sessions": ids[:100], "events": events},
-        )
+        note_intake(workspace, viewer, "sessions.record", ids, events=events)
         if events or outcomes:
-            for project_id in sessions.projects_of(workspace, ids):
-                jobs.ask_to_distil(workspace, project_id)
+            ask_to_distil(workspace, ids)
     return Taken(events=events, outcomes=outcomes)
 
 

@@ -9,9 +9,8 @@ from hivemind.domain.accounts import Scope
 from hivemind.otlp import receiver
 from hivemind.otlp.receiver import Answer
 from hivemind.server.access.viewer import Viewer
-from hivemind.server.api.asking import TheSite, Writer
+from hivemind.server.api.asking import TheSite, Writer, ask_to_distil, note_intake
 from hivemind.server.site import Site
-from hivemind.store import audit, jobs, sessions
 
 router = APIRouter(tags=["traces"])
 
@@ -43,20 +42,7 @@ def _store(site: Site, viewer: Viewer, body: bytes, *, content_type: str, conten
         rules=site.settings,
     )
     if answer.stored is not None and answer.stored.sessions:
-        _follow_up(site, viewer, space, answer.stored.sessions)
+        with site.database.write(space, alone=False) as workspace:
+            note_intake(workspace, viewer, "traces.send", answer.stored.sessions)
+            ask_to_distil(workspace, answer.stored.sessions)
     return answer
-
-
-def _follow_up(site: Site, viewer: Viewer, space: str, stored: tuple[str, ...]) -> None:
-    """Note who sent it, and have its projects distilled."""
-    with site.database.write(space, alone=False) as workspace:
-        sessions.note_sender(workspace, stored, person_id=viewer.person_id)
-        audit.record(
-            workspace,
-            "traces.send",
-            person_id=viewer.person_id,
-            token_id=viewer.token_id,
-            detail={"sessions": list(stored[:100])},
-        )
-        for project_id in sessions.projects_of(workspace, stored):
-            jobs.ask_to_distil(workspace, project_id)
