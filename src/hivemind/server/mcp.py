@@ -242,6 +242,7 @@ class Library:
         with self.place.reading() as workspace:
             session = sessions.session(workspace, session_id) if session_id else self.place.newest(workspace)
             event_id = sessions.latest_prompt(workspace, session.session_id)
+            redactor = boundary.redactor_of(workspace)
         said = Report(
             session_id=session.session_id,
             event_id=event_id,
@@ -249,7 +250,7 @@ class Library:
             score=reward,
             actor=f"agent:{session.agent}",
             at=datetime.now(UTC),
-            note=boundary.redactor().redact(note.strip()).text,
+            note=redactor.redact(note.strip()).text,
         )
         with self.place.writing() as workspace:
             episodes.report(workspace, said)

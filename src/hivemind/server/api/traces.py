@@ -32,13 +32,15 @@ async def traces(request: Request, viewer: Writer, site: TheSite) -> Response:
 
 def _store(site: Site, viewer: Viewer, body: bytes, *, content_type: str, content_encoding: str) -> Answer:
     space = viewer.space(Scope.TEAM)
+    with site.database.read(space) as workspace:
+        redactor = boundary.redactor_of(workspace)
     answer = receiver.receive(
         site.database,
         workspace_id=space,
         body=body,
         content_type=content_type,
         content_encoding=content_encoding,
-        redactor=boundary.redactor(),
+        redactor=redactor,
         rules=site.settings,
     )
     if answer.stored is not None and answer.stored.sessions:

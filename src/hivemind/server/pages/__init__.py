@@ -17,6 +17,7 @@ from hivemind.server.pages import (
     sessions,
     settings,
     skills,
+    team_settings,
 )
 
 STATIC = Path(__file__).parent / "static"
@@ -25,7 +26,8 @@ STATIC = Path(__file__).parent / "static"
 def routers() -> Sequence[APIRouter]:
     """Give the routers of the pages."""
     first = (overview, review_editing, review, proposals, skills)
-    return tuple(page.router for page in (*first, sessions, models, settings, people, entering))
+    then = (sessions, models, settings, team_settings, people, entering)
+    return tuple(page.router for page in (*first, *then))
 
 
 def install(app: FastAPI) -> None:

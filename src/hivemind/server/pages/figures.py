@@ -6,9 +6,10 @@ from typing import TypeVar
 from hivemind.evaluation import models, uplift
 from hivemind.evaluation.models import ModelSeen
 from hivemind.evaluation.uplift import Uplift
-from hivemind.library import review
+from hivemind.library import review, team_settings
 from hivemind.library.review import Waiting
 from hivemind.library.rules import Policies
+from hivemind.library.team_settings import TeamSettings
 from hivemind.server.pages.asking import Asked
 from hivemind.server.pages.keeping import Kept
 from hivemind.store import browsing
@@ -39,15 +40,19 @@ def _kept_of(page: Asked) -> Kept:
     return found
 
 
-def policies(page: Asked) -> Policies:
-    """Give the policies under which skills move up."""
+def policies(page: Asked, workspace: Workspace) -> Policies:
+    """Give the policies under which the skills of a space move up."""
     settings = page.site.machine.settings() if page.site.machine else page.site.settings
-    return Policies(publish=settings.publish_policy, share=settings.share_policy)
+    held = TeamSettings() if page.site.is_local else team_settings.of(workspace)
+    return Policies(
+        publish=held.publish_policy or settings.publish_policy,
+        share=held.share_policy or settings.share_policy,
+    )
 
 
 def queue(page: Asked) -> list[Waiting]:
     """Give the skills that wait for a person."""
-    return kept(page, _QUEUE, lambda workspace: review.queue(workspace, policies(page)), for_s=_QUEUE_S)
+    return kept(page, _QUEUE, lambda w: review.queue(w, policies(page, w)), for_s=_QUEUE_S)
 
 
 def uplifts(page: Asked) -> dict[str, Uplift]:
@@ -70,10 +75,17 @@ def choices(page: Asked) -> dict[str, list[tuple[str, str]]]:
     return kept(page, "choices", browsing.choices, for_s=_CHOICES_S)
 
 
+def policies_changed(page: Asked) -> None:
+    """Have the queue counted anew: what waits for a person is another matter now."""
+    for what in (_QUEUE, GLANCE):
+        _kept_of(page).forget((what, page.space))
+
+
 def decided(page: Asked, *skill_ids: str) -> None:
     """Have what follows from decisions done: the queue without what was decided, skill files in line."""
     with page.read() as workspace:
-        now = [review.one(workspace, store.by_id(workspace, key), policies(page)) for key in skill_ids]
+        rules = policies(page, workspace)
+        now = [review.one(workspace, store.by_id(workspace, key), rules) for key in skill_ids]
 
     def changed(held: list[Waiting]) -> list[Waiting]:
         others = [each for each in held if each.skill.skill_id not in skill_ids]
