@@ -115,6 +115,7 @@ def site_of(
         hosts=_hosts(base_url) if is_known else frozenset(),
         metrics_token=metrics_token,
         settings=settings or Settings(),
+        counts_ahead=True,
         after_decision=lambda space: _settle(database, space),
     )
 

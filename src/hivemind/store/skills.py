@@ -338,9 +338,13 @@ def versions(workspace: Workspace, skill_id: str, *, only: int | None = None) ->
 
 
 def current_versions(
-    workspace: Workspace, *, states: Sequence[SkillState], project_id: str | None = None
+    workspace: Workspace,
+    *,
+    states: Sequence[SkillState],
+    project_id: str | None = None,
+    skill_ids: Sequence[str] | None = None,
 ) -> list[Version]:
-    """Give the current versions of skills; of a project's own and of every project's where one is given."""
+    """Give the current versions of skills; of a project's own and of every project's, or of a few by id."""
     t, s = schema.skill_versions, schema.skills
     query = (
         sa.select(t)
@@ -355,6 +359,8 @@ def current_versions(
     )
     if project_id is not None:
         query = query.where(s.c.project_id.in_(sorted({project_id, ""})))
+    if skill_ids is not None:
+        query = query.where(t.c.skill_id.in_(skill_ids))
     return [_version(row) for row in workspace.execute(query)]
 
 

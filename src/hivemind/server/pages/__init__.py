@@ -18,8 +18,10 @@ from hivemind.server.pages import (
     settings,
     skills,
     team_settings,
+    warming,
 )
 
+counting_ahead = warming.started
 STATIC = Path(__file__).parent / "static"
 
 
