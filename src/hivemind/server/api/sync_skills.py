@@ -71,8 +71,7 @@ def _sent(
     if not skill_ids:
         return []
     held = {one.skill_id: one for one in store.listed(workspace, skill_ids=skill_ids)}
-    versions = store.current_versions(workspace, states=tuple(SkillState), skill_ids=skill_ids)
-    current = {one.skill_id: one for one in versions}
+    current = store.current_among(workspace, list(held.values()))
     remotes = _remotes(workspace, {one.project_id for one in held.values()})
     found = []
     for skill_id in skill_ids:
