@@ -63,6 +63,8 @@ def test_roles_change_at_once_and_the_last_admin_stays(world: World) -> None:
     path = f"/members/{world.ours.people[Role.REVIEWER]}"
     assert world.as_role(Role.ADMIN, "PATCH", path, json={"role": "reader"}).json()["role"] == "reader"
     assert world.as_role(Role.REVIEWER, "GET", "/me").json()["role"] == "reader"
+    held = world.as_role(Role.REVIEWER, "GET", "/tokens").json()["items"]
+    assert {one["role"] for one in held} == {"reader"}
     own = f"/members/{world.ours.people[Role.ADMIN]}"
     assert world.as_role(Role.ADMIN, "PATCH", own, json={"role": "reader"}).status_code == 409
     assert world.as_role(Role.ADMIN, "DELETE", own).status_code == 409

@@ -46,7 +46,8 @@ def test_an_operator_lets_in_sees_and_keeps_out(databases: Maker) -> None:
     listed = {one["name"]: one["role"] for one in json.loads(run(url, "members", "--json"))}
     assert listed == {"Ada": "admin", "Bo": "writer"}
     held = json.loads(run(url, "tokens", "--json"))
-    assert {one["person"] for one in held} == {"Ada", "Bo"}
+    # A browser session is as good as its person, and listed as no more.
+    assert {(one["person"], one["role"]) for one in held} == {("Ada", "admin"), ("Bo", "writer")}
     mine = next(one["id"] for one in held if one["person"] == "Bo")
     run(url, "revoke", mine)
     assert viewer_of(database, bo.text, kinds=PAGE_KINDS) is None

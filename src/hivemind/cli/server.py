@@ -91,7 +91,7 @@ def tokens(app: App, workspace: str, database_url: str, as_json: bool) -> None:
     with team_workspace(app, database_url, workspace, is_writing=False) as opened:
         names = {one.person_id: one.name for one in accounts.members(opened, with_removed=True)}
         now = datetime.now(UTC)
-        held = accounts.tokens(opened)
+        held = accounts.in_effect(opened, accounts.tokens(opened))
         found = [one for one in held if one.revoked_at is None and one.expires_at > now]
     if as_json:
         emit([{**_token(one), "person": names.get(one.person_id, "")} for one in found])

@@ -8,7 +8,7 @@ import hashlib
 import hmac
 import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -220,6 +220,20 @@ def tokens(
     if person_id is not None:
         query = query.where(t.c.person_id == person_id)
     return [_token(row) for row in workspace.execute(query.order_by(t.c.created_at.desc(), t.c.token_id))]
+
+
+def in_effect(workspace: Workspace, found: Iterable[Token]) -> list[Token]:
+    """Give tokens with the role that each has in effect: its person's, where that is the lesser.
+
+    An invitation has the role that it gives.
+    """
+    roles = {one.person_id: one.role for one in members(workspace)}
+
+    def capped(token: Token) -> Token:
+        of_person = token.role if token.kind is TokenKind.INVITE else roles.get(token.person_id, token.role)
+        return replace(token, role=min(token.role, of_person, key=lambda role: role.rank))
+
+    return [capped(token) for token in found]
 
 
 def revoke(

@@ -138,6 +138,31 @@ def test_gates_judge_an_edit(client: TestClient, pages: Local) -> None:
     assert skill_named(pages.database, "seed-the-shop").version == 1
 
 
+def test_an_edit_of_what_changed_meanwhile_keeps_its_text(client: TestClient, pages: Local) -> None:
+    """The second of two gets their text back with what it would change, and saves on what is there now."""
+    skill = skill_named(pages.database, "seed-the-shop")
+    page, action = f"/review/{skill.skill_id}/edit", f"{skill.skill_id}/edit"
+    text = client.get(f"/skills/{skill.skill_id}/SKILL.md").text
+    opened = fields(client.get(page).text, action)
+    send(client, page, action, text=text + "\nThe first one's line.\n")
+    answer = client.post(page, data=opened | {"text": text + "\nThe second one's line.\n"})
+    assert answer.status_code == 409
+    assert skill_named(pages.database, "seed-the-shop").version == 2
+    field = re.search(r"<textarea[^>]*>(.*?)</textarea>", answer.text, re.DOTALL)
+    assert field is not None
+    assert "The second one&#39;s line." in field[1]
+    assert "The first one" not in field[1]
+    assert "<del>The first one&#39;s line.</del>" in answer.text
+    assert "<ins>The second one&#39;s line.</ins>" in answer.text
+    again = fields(answer.text, action)
+    assert again["version"] == "2"
+    saved = client.post(
+        page, data=again | {"text": text + "\nThe lines of both.\n"}, follow_redirects=False
+    )
+    assert saved.status_code == 303
+    assert skill_named(pages.database, "seed-the-shop").version == 3
+
+
 def test_a_proposal_is_accepted_once(client: TestClient, pages: Local) -> None:
     """The proposed version becomes the current one; the form that was open elsewhere does nothing more."""
     skill = skill_named(pages.database, "test-with-make")

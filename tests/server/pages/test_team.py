@@ -63,6 +63,9 @@ def test_an_invitation_is_used_up_by_accepting_it(world: World) -> None:
         joined = guest.post(link[1], data={"name": "Bea"}, follow_redirects=False)
         assert (joined.status_code, joined.headers["location"]) == (303, "/")
         assert "Bea" in guest.get("/").text
+        listed = guest.get("/settings").text.partition("Your tokens")[2]
+        assert '<td data-label="Role">reviewer</td>' in listed
+        assert '<td data-label="Role">admin</td>' not in listed
     with TestClient(world.app, base_url="http://hive.example") as late:
         assert late.post(link[1], data={"name": "Eve"}).status_code in (400, 404, 410)
 

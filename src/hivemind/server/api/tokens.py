@@ -51,9 +51,13 @@ class MadeToken(TokenShown):
 
 @router.get("/tokens")
 def list_tokens(viewer: Reader, site: TheSite) -> Page[TokenShown]:
-    """List your tokens and browser sessions, the newest first, those that are over included."""
+    """List your tokens and browser sessions, the newest first, those that are over included.
+
+    `role` is what a token may do now: never more than you.
+    """
     with site.database.read(viewer.space(Scope.TEAM)) as workspace:
-        found = accounts.tokens(workspace, person_id=viewer.person_id, kinds=_KINDS)
+        held = accounts.tokens(workspace, person_id=viewer.person_id, kinds=_KINDS)
+        found = accounts.in_effect(workspace, held)
     return Page(items=[_shown(one) for one in found])
 
 

@@ -14,6 +14,7 @@ from hivemind.server.pages import figures
 from hivemind.server.pages.asking import Asked, Page, PageRoute, Sent
 from hivemind.server.pages.rendering import render
 from hivemind.server.pages.review import as_shown
+from hivemind.server.pages.showing import diff
 from hivemind.store import skills as store
 
 router = APIRouter(route_class=PageRoute)
@@ -34,6 +35,8 @@ def _form(page: Asked, skill_id: str, *, text: str, version: int, status: int = 
     with page.read() as workspace:
         skill = store.by_id(workspace, skill_id)
         checked = editing.check(workspace, skill, text)
+        changed = skill.version != version
+        held = store.version_of(workspace, skill_id, version=skill.version) if changed else None
     return render(
         page.request,
         "edit.html",
@@ -41,9 +44,12 @@ def _form(page: Asked, skill_id: str, *, text: str, version: int, status: int = 
         status=status,
         skill=skill,
         text=text,
-        version=version,
+        # Whoever saves has seen the current version now, beside their own text.
+        version=skill.version,
         checked=checked,
-        was_refused=status != 200,
+        was_refused=status != 200 and held is None,
+        current=held,
+        changes=diff(as_file(held.document), text) if held else [],
     )
 
 
@@ -69,6 +75,8 @@ def save(page: Sent, skill_id: str, text: Text, version: Annotated[int, Form()])
     except HivemindError as error:
         if error.slug in ("skill-gated", "skill-unparseable", "skill-name-taken"):
             return _form(page, skill_id, text=text, version=version, status=422)
+        if error.slug == "skill-changed":
+            return _form(page, skill_id, text=text, version=version, status=409)
         raise
     figures.decided(page, skill_id)
     return page.back_to(f"/review/{skill_id}")

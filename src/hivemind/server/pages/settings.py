@@ -40,7 +40,8 @@ def show(page: Asked, *, saved: str = "", status: int = 200, **more: Any) -> Res
             people = accounts.members(workspace)
             team = team_settings.of(workspace)
             held = accounts.tokens(workspace, person_id=page.viewer.person_id, kinds=_KINDS)
-            tokens = [one for one in held if one.revoked_at is None and one.expires_at > now]
+            tokens = accounts.in_effect(workspace, held)
+            tokens = [one for one in tokens if one.revoked_at is None and one.expires_at > now]
             if page.viewer.role is Role.ADMIN:
                 invited = accounts.tokens(workspace, kinds=(TokenKind.INVITE,))
                 invitations = [t for t in invited if t.revoked_at is None and t.expires_at > now]
