@@ -6,10 +6,14 @@ import json
 
 import pytest
 from server_world import CANARY, World
+from stored import event
 
 from hivemind.domain.accounts import Role
+from hivemind.domain.events import EventKind, SessionFacts
 from hivemind.server.access import joining
 from hivemind.server.access.team import PAGE_KINDS, viewer_of
+from hivemind.server.api import people
+from hivemind.store import sessions
 
 
 def test_whoever_has_a_token_learns_whose_it_is(world: World) -> None:
@@ -167,6 +171,22 @@ def test_everything_is_exported_and_nothing_secret(world: World) -> None:
     assert sum(line["table"] == "events" for line in lines) == 3
     assert CANARY + "ours" in answer.text
     assert "export" in world.actions()
+
+
+def test_an_export_goes_in_large_pieces(world: World) -> None:
+    """A line by itself would cost a turn of the event loop each; numbers beyond 64 bits are lines, too."""
+    many = [event(f"e{number}", f"“line {number}”\n" * 20) for number in range(1_200)]
+    odd = event("odd", kind=EventKind.TOOL_CALL, data={"large": 10**30})
+    with world.database.write("ours") as workspace:
+        facts = SessionFacts(session_id="long", agent="claude", cwd="/x")
+        sessions.append(workspace, facts, events=[*many, odd])
+    pieces = list(people._pieces(world.database, "ours"))
+    assert 1 < len(pieces) < 5
+    rows = [json.loads(line)["row"] for line in b"".join(pieces).splitlines()]
+    held = [row for row in rows if row.get("session_id") == "long" and "event_id" in row]
+    assert len({row["event_id"] for row in held}) == len(held) == 1_201
+    assert {"“line 7”\n" * 20, "“line 1199”\n" * 20} <= {row["text"] for row in held}
+    assert {"large": 10**30} in [row["data"] for row in held]
 
 
 def test_a_persons_data_is_deleted_and_skills_stay(world: World) -> None:

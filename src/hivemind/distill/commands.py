@@ -2,8 +2,11 @@
 
 import re
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+
+from hivemind.distill.downloads import Segment, runs_a_download
 
 #: A longer command is a script, not a step that a lesson can repeat, in characters.
 MAX_COMMAND_CHARS = 2_000
@@ -149,7 +152,8 @@ def _quote(word: str) -> str:
 def steps(command: str) -> tuple[Step, ...]:
     """Split a shell line into its steps; empty for scripts, here-documents and what does not parse.
 
-    What follows a pipe is left out (it filters output), and so are `cd` and `true` in front.
+    What follows a pipe is left out (it filters output), and so are `cd` and `true` in front. A line that runs
+    what it fetches has none: nobody knows what it did, and no lesson is to repeat it.
     """
     if len(command) > MAX_COMMAND_CHARS or "<<" in command or "$(" in command or "`" in command:
         return ()
@@ -162,25 +166,36 @@ def steps(command: str) -> tuple[Step, ...]:
         tokens = list(lexer)
     except ValueError:
         return ()
-    found: list[Step] = []
+    segments = _segments(tokens)
+    if runs_a_download(segments):
+        return ()
+    found = [_step(each.words) for each in segments if not each.is_piped]
+    return tuple(s for s in found if s.words and s.program not in _IN_FRONT and not _is_script(s))
+
+
+def _segments(tokens: Sequence[str]) -> list[Segment]:
+    """Cut a line at its separators."""
+    found: list[Segment] = []
     current: list[str] = []
-    piped = skip = False
+    writes: list[str] = []
+    is_piped = skip = False
     for token in [*tokens, ";"]:
         if token in _SEPARATORS or set(token) <= set(";&|\n"):
-            if current and not piped:
-                found.append(_step(current))
-            current, piped, skip = [], token in ("|", "|&"), False
+            if current:
+                found.append(Segment(words=tuple(current), is_piped=is_piped, writes=tuple(writes)))
+            current, writes, is_piped, skip = [], [], token in ("|", "|&"), False
         elif _REDIRECT.match(token):
             skip = not token.rstrip("0123456789").endswith("&") or token.endswith("&")
             if current and current[-1].isdigit():
                 current.pop()
         elif skip:
+            writes.append(token)
             skip = False
         elif token in ("(", ")"):
             continue
         else:
             current.append(token)
-    return tuple(s for s in found if s.words and s.program not in _IN_FRONT and not _is_script(s))
+    return found
 
 
 _IN_FRONT = ("cd", "true", "set", "export", "source", ".")
@@ -190,7 +205,7 @@ def _is_script(step: Step) -> bool:
     return step.program in _INTERPRETERS and any(w in ("-c", "-e") or "\n" in w for w in step.words)
 
 
-def _step(words: list[str]) -> Step:
+def _step(words: Sequence[str]) -> Step:
     count = 0
     while count < len(words) and _ASSIGNMENT.match(words[count]):
         count += 1

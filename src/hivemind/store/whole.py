@@ -35,6 +35,7 @@ _BATCH = 500
 def rows(workspace: Workspace, table: sa.Table) -> Iterator[dict[str, Any]]:
     """Give a table's rows of the workspace by their key, without ever holding all of them."""
     key = [column for column in table.primary_key if column.name != "workspace_id"]
+    names = [column.name for column in table.columns if column.name != "workspace_id"]
     columns = [column for column in table.columns if column.name != "workspace_id"]
     query = sa.select(*columns).where(table.c.workspace_id == workspace.workspace_id).order_by(*key)
     last: tuple[Any, ...] | None = None
@@ -44,7 +45,7 @@ def rows(workspace: Workspace, table: sa.Table) -> Iterator[dict[str, Any]]:
             page = page.where(sa.tuple_(*key) > sa.tuple_(*last) if len(key) > 1 else key[0] > last[0])
         found = workspace.execute(page).all()
         for row in found:
-            yield dict(row._mapping)
+            yield dict(zip(names, row, strict=True))
         if len(found) < _BATCH:
             return
         last = tuple(found[-1]._mapping[column.name] for column in key)
