@@ -1,7 +1,8 @@
-"""Tell shell lines that fetch something and run it: what such a line did, and what it may do, none can say."""
+"""Tell shell lines that fetch something and run it: nobody can say what such a line did."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 _FETCHING = frozenset({"aria2c", "curl", "fetch", "http", "https", "iwr", "wget", "xh"})
 _SHELLS = frozenset({"ash", "bash", "dash", "fish", "ksh", "pwsh", "sh", "zsh"})
@@ -77,7 +78,7 @@ def _substitutes(words: Sequence[str]) -> bool:
 
 def _written(words: Sequence[str]) -> set[str]:
     """Name the files that a fetching call may write."""
-    named = {_name(value) for flag, value in zip(words, words[1:], strict=False) if flag in _OUTPUT_FLAGS}
+    named = {_name(value) for flag, value in pairwise(words) if flag in _OUTPUT_FLAGS}
     named |= {_name(word.partition("=")[2]) for word in words if word.startswith("--output")}
     # With -O, and from wget, a file is called what its address ends with.
     named |= {_name(word.partition("?")[0]) for word in words[1:] if "://" in word}

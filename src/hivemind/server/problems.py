@@ -113,7 +113,7 @@ def response(
 def install(app: FastAPI) -> None:
     """Have every failure of an app answered as a problem."""
     app.add_exception_handler(HivemindError, _expected)
-    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(HTTPException, refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(sa.exc.DataError, _unstorable)
     app.add_exception_handler(sa.exc.OperationalError, _unreachable)
@@ -125,7 +125,8 @@ async def _expected(_request: Request, error: Exception) -> JSONResponse:
     return response(error.slug, error.message, hint=error.hint, headers=headers)
 
 
-async def _http(_request: Request, error: Exception) -> JSONResponse:
+async def refused(_request: Request, error: Exception) -> JSONResponse:
+    """Answer what the framework refuses."""
     assert isinstance(error, HTTPException)  # noqa: S101 - what it is installed for
     slug = {404: "not-found", 405: "method-not-allowed", 413: "body-too-large"}.get(
         error.status_code, "request-invalid"
@@ -136,6 +137,10 @@ async def _http(_request: Request, error: Exception) -> JSONResponse:
 async def _invalid(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - what it is installed for
     first: dict[str, Any] = next(iter(error.errors()), {})
+    if first.get("type") == "json_invalid":
+        why = (first.get("ctx") or {}).get("error", "it does not parse")
+        told = f"the body is no JSON: {why} at character {first.get('loc', (0,))[-1]}"
+        return response("request-invalid", told[:MAX_SHOWN_CHARS], status=422, hint="send JSON")
     where = ".".join(str(part) for part in first.get("loc", ()))
     value = repr(first.get("input"))[:MAX_SHOWN_CHARS]
     detail = f"{where}: {first.get('msg', 'invalid')} (it was {value})"

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from hivemind.domain.events import EventKind
 from hivemind.domain.outcomes import Outcome
 from hivemind.domain.skills import SkillState
-from hivemind.store import schema
+from hivemind.store import changes, schema
 from hivemind.store.database import Workspace
 from hivemind.store.origin import IMPORTED
 
@@ -18,6 +18,8 @@ from hivemind.store.origin import IMPORTED
 _CHUNK = 900
 #: Characters of an event that a timeline reads, from its beginning and from its end.
 MAX_EVENT_CHARS = 8_000
+#: Clocks may be ahead of ours by this.
+AHEAD = timedelta(days=1)
 _KNOWN = tuple(outcome.value for outcome in Outcome)
 
 
@@ -33,6 +35,7 @@ class SessionFilter:
     person_id: str = ""
     since: datetime | None = None
     until: datetime | None = None
+    horizon: datetime | None = None  #: what is dated later is left out; see `horizon`
 
 
 def sessions(
@@ -53,6 +56,8 @@ def sessions(
     at, behind = before or (None, "")
     if before is None or at is not None:
         timed = query.where(s.c.ended_at.is_not(None))
+        if wanted.horizon is not None:
+            timed = timed.where(s.c.ended_at <= wanted.horizon)
         if at is not None:
             timed = timed.where(s.c.ended_at <= at, sa.or_(s.c.ended_at < at, s.c.session_id < behind))
         found += workspace.execute(timed.order_by(s.c.ended_at.desc(), s.c.session_id.desc()).limit(limit))
@@ -107,15 +112,45 @@ def outcomes_of(workspace: Workspace, session_ids: Sequence[str]) -> dict[str, d
     return found
 
 
-def span(workspace: Workspace) -> tuple[datetime, datetime] | None:
+def horizon(workspace: Workspace, *, now: datetime) -> tuple[datetime, int] | None:
+    """Give the time after which dates are a wrong clock's, with how many sessions have such; None: none has.
+
+    Where all do, it is the clock of this machine that is wrong, and nothing is left out.
+    """
+    s = schema.sessions
+    latest = now + AHEAD
+    later, others = s.c.ended_at > latest, sa.or_(s.c.ended_at.is_(None), s.c.ended_at <= latest)
+    here = sa.select(sa.func.count()).where(s.c.workspace_id == workspace.workspace_id)
+    number = int(workspace.execute(here.where(later)).scalar_one())
+    if not number:
+        return None
+    known = sa.select(s.c.session_id).where(s.c.workspace_id == workspace.workspace_id, others).limit(1)
+    return (latest, number) if workspace.execute(known).first() else None
+
+
+def span(workspace: Workspace, *, until: datetime | None = None) -> tuple[datetime, datetime] | None:
     """Give when the first and the last session ended; None where no session has a time."""
     s = schema.sessions
-    here = (s.c.workspace_id == workspace.workspace_id, s.c.ended_at.is_not(None))
+    here = [s.c.workspace_id == workspace.workspace_id, s.c.ended_at.is_not(None)]
+    if until is not None:
+        here.append(s.c.ended_at <= until)
     ends = [
         workspace.execute(sa.select(s.c.ended_at).where(*here).order_by(order).limit(1)).scalar()
         for order in (s.c.ended_at.asc(), s.c.ended_at.desc())
     ]
     return (ends[0], ends[1]) if ends[0] and ends[1] else None
+
+
+def stamp(workspace: Workspace) -> tuple[int, ...]:
+    """Give numbers of which one is another once sessions have come, were mined, or skills have changed."""
+    s, f = schema.sessions, schema.flags
+    total = sa.func.coalesce
+    sums = sa.select(
+        sa.func.count(), total(sa.func.sum(s.c.next_seq), 0), total(sa.func.sum(s.c.mined_seq), 0)
+    ).where(s.c.workspace_id == workspace.workspace_id)
+    raised = sa.select(sa.func.count()).select_from(f).where(f.c.workspace_id == workspace.workspace_id)
+    number = changes.latest(workspace).number
+    return (*map(int, workspace.execute(sums).one()), workspace.execute(raised).scalar_one(), number)
 
 
 def choices(workspace: Workspace) -> dict[str, list[tuple[str, str]]]:
@@ -138,13 +173,16 @@ def choices(workspace: Workspace) -> dict[str, list[tuple[str, str]]]:
     }
 
 
-def sessions_by_day(workspace: Workspace) -> dict[str, dict[str, int]]:
+def sessions_by_day(workspace: Workspace, *, until: datetime | None = None) -> dict[str, dict[str, int]]:
     """Count episodes by the day on which they began, and by outcome."""
     e = schema.episodes
     day = sa.func.substr(sa.cast(e.c.started_at, sa.String), 1, 10)
+    here = [e.c.workspace_id == workspace.workspace_id, e.c.started_at.is_not(None)]
+    if until is not None:
+        here.append(e.c.started_at <= until)
     rows = workspace.execute(
         sa.select(day.label("day"), e.c.score_label, sa.func.count().label("number"))
-        .where(e.c.workspace_id == workspace.workspace_id, e.c.started_at.is_not(None))
+        .where(*here)
         .group_by(day, e.c.score_label)
     )
     found: dict[str, dict[str, int]] = {}

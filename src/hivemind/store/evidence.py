@@ -48,6 +48,16 @@ class Support:
         }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Witness:
+    """Name a session that shows a lesson, and who sent it."""
+
+    session_id: str
+    person_id: str  #: empty where it is of this machine
+    agent: str
+    at: datetime | None
+
+
 @dataclass(frozen=True, slots=True)
 class Episodes:
     """Hold a session's episodes in order."""
@@ -142,6 +152,26 @@ def _shown(workspace: Workspace, lesson_ids: Sequence[str]) -> Iterator[Any]:
             .join(s, sa.and_(s.c.workspace_id == c.c.workspace_id, s.c.session_id == c.c.session_id))
             .where(c.c.workspace_id == workspace.workspace_id, c.c.lesson_id.in_(chunk))
         )
+
+
+def witnesses(workspace: Workspace, lesson_ids: Sequence[str]) -> list[Witness]:
+    """Name the sessions that show lessons, the latest first, with who sent each."""
+    o, s = schema.occurrences, schema.sessions
+    found: dict[str, Witness] = {}
+    for chunk in _chunks(lesson_ids):
+        rows = workspace.execute(
+            sa.select(s.c.session_id, s.c.person_id, s.c.agent, s.c.ended_at)
+            .join(o, sa.and_(o.c.workspace_id == s.c.workspace_id, o.c.session_id == s.c.session_id))
+            .where(s.c.workspace_id == workspace.workspace_id, o.c.lesson_id.in_(chunk))
+            .distinct()
+        )
+        for row in rows:
+            found[row.session_id] = Witness(
+                session_id=row.session_id, person_id=row.person_id, agent=row.agent, at=row.ended_at
+            )
+    return sorted(
+        found.values(), key=lambda w: (w.at.isoformat() if w.at else "", w.session_id), reverse=True
+    )
 
 
 def episodes_of(workspace: Workspace, sessions: Sequence[str]) -> dict[str, Episodes]:

@@ -35,7 +35,7 @@ _BATCH = 500
 def rows(workspace: Workspace, table: sa.Table) -> Iterator[dict[str, Any]]:
     """Give a table's rows of the workspace by their key, without ever holding all of them."""
     key = [column for column in table.primary_key if column.name != "workspace_id"]
-    names = [column.name for column in table.columns if column.name != "workspace_id"]
+    names = [str(column.name) for column in table.columns if column.name != "workspace_id"]
     columns = [column for column in table.columns if column.name != "workspace_id"]
     query = sa.select(*columns).where(table.c.workspace_id == workspace.workspace_id).order_by(*key)
     last: tuple[Any, ...] | None = None

@@ -152,6 +152,7 @@ def test_an_edit_is_judged_while_it_is_typed(seen: Seen) -> None:
     with tab.expect_navigation():
         tab.keyboard.press("e")
     field = tab.locator("#text")
+    assert tab.evaluate("document.activeElement.id") == "text"
     good = field.input_value()
     field.fill(good.replace("name: seed-the-shop", "name: Not A Name"))
     tab.locator("#findings .blocking").first.wait_for()

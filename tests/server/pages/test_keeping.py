@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from hivemind.server.pages.keeping import MAX_AGE_S, Kept
+from hivemind.server.pages.keeping import MAX_AGE_S, QUICK_S, Kept
 
 KEY = ("queue", "team")
 
@@ -24,12 +24,15 @@ class Clock:
 class Count:
     """Count how often it was asked, and say when."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock | None = None, *, takes_s: float = 0.0) -> None:
         self.times = 0
         self.asked = threading.Event()
+        self.clock, self.takes_s = clock, takes_s
 
     def __call__(self) -> int:
         self.times += 1
+        if self.clock and self.times == 1:
+            self.clock.now += self.takes_s
         self.asked.set()
         return self.times
 
@@ -49,7 +52,7 @@ def test_a_figure_is_counted_once_while_it_is_good(clock: Clock) -> None:
 
 def test_an_older_figure_is_shown_while_it_is_counted_anew(clock: Clock) -> None:
     """No page waits; the next one has the new figure."""
-    kept, count = Kept(clock=clock), Count()
+    kept, count = Kept(clock=clock), Count(clock, takes_s=QUICK_S + 1)
     kept.get(KEY, count, for_s=5)
     count.asked.clear()
     clock.now += 6
@@ -60,6 +63,16 @@ def test_an_older_figure_is_shown_while_it_is_counted_anew(clock: Clock) -> None
             break
         threading.Event().wait(0.01)
     assert (kept.get(KEY, count, for_s=5), count.times) == (2, 2)
+
+
+def test_what_is_quick_to_count_is_of_now(clock: Clock) -> None:
+    """Once it is older, or the space has changed, the page waits for the little that it takes."""
+    kept, count = Kept(clock=clock), Count()
+    assert kept.get(KEY, count, for_s=5, stamp=1) == 1
+    assert kept.get(KEY, count, for_s=5, stamp=1) == 1
+    assert kept.get(KEY, count, for_s=5, stamp=2) == 2
+    clock.now += 6
+    assert kept.get(KEY, count, for_s=5, stamp=2) == 3
 
 
 def test_what_is_very_old_is_not_shown(clock: Clock) -> None:

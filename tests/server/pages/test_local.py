@@ -156,9 +156,7 @@ def test_an_edit_of_what_changed_meanwhile_keeps_its_text(client: TestClient, pa
     assert "<ins>The second one&#39;s line.</ins>" in answer.text
     again = fields(answer.text, action)
     assert again["version"] == "2"
-    saved = client.post(
-        page, data=again | {"text": text + "\nThe lines of both.\n"}, follow_redirects=False
-    )
+    saved = client.post(page, data=again | {"text": text + "\nThe lines of both.\n"}, follow_redirects=False)
     assert saved.status_code == 303
     assert skill_named(pages.database, "seed-the-shop").version == 3
 

@@ -23,6 +23,8 @@ from hivemind.server.api.asking import note as log
 from hivemind.server.site import Site, site_of
 from hivemind.store.database import Workspace
 
+#: Where programs ask, whatever they would take.
+_NO_PAGES = ("/api", "/mcp", "/v1", "/metrics", "/static", "/healthz", "/readyz")
 #: What the secret of a session's forms is derived for.
 _FORMS = b"hivemind form"
 
@@ -40,6 +42,21 @@ class Asked:
     def space(self) -> str:
         """Name the space whose rows the page shows."""
         return self.viewer.space(self.scope)
+
+    @property
+    def scope_names(self) -> list[tuple[Scope, str]]:
+        """Give the scopes as a person calls them: a team and its organisation may have one name."""
+        return [
+            (Scope.TEAM, "this team"),
+            (Scope.ORG, f"all of {self.viewer.organisation}"),
+            (Scope.ME, "only you"),
+        ]
+
+    @property
+    def space_name(self) -> str:
+        """Say whose what the page shows is."""
+        whose = {Scope.TEAM: f"of the team {self.viewer.workspace_id}", Scope.ME: "only yours"}
+        return whose.get(self.scope, f"of all of {self.viewer.organisation}")
 
     @property
     def csrf(self) -> str:
@@ -167,6 +184,13 @@ class PageRoute(APIRoute):
                 return failure(request, told, status=error.status_code)
 
         return handled
+
+
+def wants_page(request: Request) -> bool:
+    """Say whether a browser asks for something to be looked at, and no program for data."""
+    path = request.url.path
+    is_data = any(path == each or path.startswith(each + "/") for each in _NO_PAGES)
+    return not is_data and "text/html" in request.headers.get("accept", "").lower()
 
 
 def failure(request: Request, error: HivemindError, *, status: int = 0) -> Response:

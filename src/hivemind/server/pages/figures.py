@@ -54,7 +54,20 @@ def kept(
         with source.site.database.read(source.space) as workspace:
             return count(workspace)
 
-    return source.kept.get((what, source.space), counted, for_s=for_s, max_age_s=max_age_s)
+    return source.kept.get(
+        (what, source.space), counted, for_s=for_s, max_age_s=max_age_s, stamp=_stamp(wanted, source)
+    )
+
+
+def _stamp(wanted: Wanted, source: Source) -> object:
+    """Give what differs once the space has changed; asked once for each page."""
+    held = getattr(wanted.request.state, "stamp", None) if isinstance(wanted, Asked) else None
+    if held is None or held[0] != source.space:
+        with source.site.database.read(source.space) as workspace:
+            held = (source.space, browsing.stamp(workspace))
+        if isinstance(wanted, Asked):
+            wanted.request.state.stamp = held
+    return held
 
 
 def kept_of(app: FastAPI) -> Kept:

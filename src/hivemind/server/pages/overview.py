@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from fastapi import APIRouter
 from fastapi.responses import Response
 
+from hivemind.domain.accounts import Role, Scope
 from hivemind.domain.skills import LIVE_STATES, SkillState
 from hivemind.evaluation import models
 from hivemind.evaluation.uplift import Uplift
@@ -86,11 +87,13 @@ def glanced(wanted: figures.Wanted) -> dict[str, Any]:
 
 
 def _numbers(workspace: Workspace) -> dict[str, Any]:
+    ahead = browsing.horizon(workspace, now=datetime.now(UTC))
+    until = ahead[0] if ahead else None
     return {
         "seen": glance.glance_of(workspace),
-        "days": browsing.sessions_by_day(workspace),
+        "days": browsing.sessions_by_day(workspace, until=until),
         "spent": model_calls.by_day(workspace),
-        "span": browsing.span(workspace),
+        "span": browsing.span(workspace, until=until),
     }
 
 
@@ -148,14 +151,25 @@ def _actions(
             )
         )
     if not seen.sessions:
-        found.append(
-            Action(
-                text="Store the sessions that are on this disk",
-                why="`hivemind backfill` learns from them; `hivemind install` wires your agents",
-                path="/sessions",
-            )
-        )
+        found += _beginning(page)
     return found[:MAX_ACTIONS]
+
+
+def _beginning(page: Asked) -> list[Action]:
+    """Say what to do where nothing is stored yet."""
+    if page.site.is_local:
+        why = "`hivemind backfill` learns from them; `hivemind install` wires your agents"
+        return [Action(text="Store the sessions that are on this disk", why=why, path="/sessions")]
+    address = (page.site.base_url or str(page.request.base_url)).rstrip("/")
+    machines = Action(
+        text="Send sessions from your machines",
+        why=f"on each: `hivemind login {address}`, and by project `hivemind project NAME --capture team`",
+        path="/sessions",
+    )
+    people = Action(
+        text="Invite people", why="each by a link of their own, with the role they need", path="/settings"
+    )
+    return [people, machines] if page.viewer.role is Role.ADMIN and page.scope is Scope.TEAM else [machines]
 
 
 def _totals(days: Mapping[str, Mapping[str, int]]) -> dict[str, int]:

@@ -59,6 +59,7 @@ def _environment() -> Environment:
     made.filters |= {
         "visible": showing.visible,
         "line": showing.line,
+        "told": showing.told,
         "markdown": showing.markdown,
         "cut": showing.cut,
         "as_is": _as_is,
@@ -93,11 +94,11 @@ def static(name: str) -> str:
 
 
 def ago(at: datetime | None) -> str:
-    """Say how long ago a time was."""
+    """Say how long ago a time was; give the day of one that is to come, or long past."""
     if at is None:
         return "never"
     seconds = (datetime.now(UTC) - at).total_seconds()
-    if seconds >= 60 * _DAY_S:
+    if seconds >= 60 * _DAY_S or seconds < -_HOUR_S:
         return at.strftime("%-d %b %Y")
     for size, unit in ((_DAY_S, "d"), (_HOUR_S, "h"), (_MINUTE_S, "min")):
         if seconds >= size:

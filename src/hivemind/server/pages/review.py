@@ -14,7 +14,7 @@ from hivemind.evaluation import uplift
 from hivemind.library import lifecycle, merging, review, rules
 from hivemind.library.document import render as as_file
 from hivemind.library.review import Waiting
-from hivemind.server.pages import figures
+from hivemind.server.pages import figures, witnesses
 from hivemind.server.pages.asking import Asked, Page, PageRoute, Sent
 from hivemind.server.pages.rendering import render
 from hivemind.server.pages.showing import diff
@@ -94,13 +94,14 @@ def case(page: Page, skill_id: str, done: str = "") -> Response:
 
 def shown_case(page: Asked, skill_id: str, *, done: str = "", status: int = 200, **more: Any) -> Response:
     """Show a case, perhaps with what was wrong with a decision on it."""
-    others = figures.queue(page)
+    others, members = figures.queue(page), witnesses.members(page)
     with page.read() as workspace:
         skill = store.by_id(workspace, skill_id)
         waiting = review.one(workspace, skill, figures.policies(page, workspace))
         found = review.case(workspace, waiting)
         measured = uplift.of_workspace(workspace, skill_ids=[skill_id])
         ledger = store.decisions(workspace, skill_id)
+        shown_by = witnesses.of_lessons(workspace, found.version.lesson_ids, known=members)
         tools = _tools(workspace, [m.event_id for turn in found.turns for m in turn.moments])
         values: dict[str, Any] = {
             "decided": _decided(workspace, done),
@@ -124,6 +125,7 @@ def shown_case(page: Asked, skill_id: str, *, done: str = "", status: int = 200,
         measured=measured[0] if measured else None,
         is_enough=rules.enough(found.support),
         tools=tools,
+        witnesses=shown_by,
         left=max(0, len(set(found.version.lesson_ids)) - len(found.turns)),
         place=place + 1,
         places=len(others),

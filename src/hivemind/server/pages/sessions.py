@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -56,11 +56,15 @@ def listed(
     )
     choices = figures.choices(page)
     with page.read() as workspace:
+        ahead = browsing.horizon(workspace, now=datetime.now(UTC))
+        # Who asks for a time gets what is dated so, whatever the clock was.
+        if ahead and wanted.since is None and wanted.until is None:
+            wanted = replace(wanted, horizon=ahead[0])
         found = browsing.sessions(workspace, wanted, limit=PAGE_SIZE + 1, before=_cursor(before))
         shown = found[:PAGE_SIZE]
         outcomes = browsing.outcomes_of(workspace, [row.session_id for row in shown])
         people = {m.person_id: m.name for m in accounts.members(workspace, with_removed=True)}
-        span = browsing.span(workspace)
+        span = browsing.span(workspace, until=ahead[0] if ahead else None)
     chosen = {
         "q": q,
         "agent": agent,
@@ -83,6 +87,8 @@ def listed(
         is_filtered=any(chosen.values()),
         labels=[outcome.value for outcome in Outcome],
         span=span,
+        ahead=ahead[1] if wanted.horizon and ahead else 0,
+        ahead_url=page.url("/sessions", since=f"{ahead[0]:%Y-%m-%d}") if ahead else "",
         is_first=not before,
         more=page.url("/sessions", **chosen, before=_after(shown[-1])) if len(found) > PAGE_SIZE else "",
     )

@@ -97,6 +97,17 @@ def line(text: object, limit: int = 200) -> Markup:
     return visible(beginning(text, limit))
 
 
+def told(text: object, limit: int = 200) -> Markup:
+    """Give the beginning of a sentence on one line; what stands between backticks is code."""
+    pieces = beginning(text, limit).split("`")
+    if len(pieces) % 2 == 0:  # the last one has no end
+        pieces[-2:] = ["`".join(pieces[-2:])]
+    return Markup("").join(
+        Markup("<code>{}</code>").format(visible(piece)) if place % 2 else visible(piece)
+        for place, piece in enumerate(pieces)
+    )
+
+
 def beginning(text: object, limit: int) -> str:
     """Give the beginning of a text on one line, as it is."""
     # Cut first: a text may be megabytes.

@@ -13,7 +13,7 @@ from hivemind.evaluation import uplift
 from hivemind.evaluation.uplift import Uplift
 from hivemind.library import rules
 from hivemind.library.document import render as as_file
-from hivemind.server.pages import charts, figures
+from hivemind.server.pages import charts, figures, witnesses
 from hivemind.server.pages.asking import Page, PageRoute
 from hivemind.server.pages.rendering import render
 from hivemind.server.pages.showing import diff
@@ -93,6 +93,7 @@ def download(page: Page, skill_id: str, version: int = 0) -> Response:
 @router.get("/skills/{skill_id}")
 def one(page: Page, skill_id: str, version: int = 0, against: int = 0) -> Response:
     """Show a skill."""
+    members = witnesses.members(page)
     with page.read() as workspace:
         skill = store.by_id(workspace, skill_id)
         versions = store.versions(workspace, skill_id)
@@ -107,6 +108,8 @@ def one(page: Page, skill_id: str, version: int = 0, against: int = 0) -> Respon
         by_model = uplift.of_workspace(workspace, by_model=True, skill_ids=[skill_id])
         uses = browsing.uses_of(workspace, skill_id, limit=MAX_USES)
         support = rules.support(workspace, skill)
+        current = known.get(skill.version, shown)
+        shown_by = witnesses.of_lessons(workspace, current.lesson_ids, known=members)
         raised = [flag for flag in flags.listed(workspace) if flag.skill_id == skill_id]
         installs = browsing.installs_of(workspace, skill_id)
         machines = [] if page.site.is_local else browsing.machines(workspace)
@@ -127,6 +130,7 @@ def one(page: Page, skill_id: str, version: int = 0, against: int = 0) -> Respon
         chart=_chart(measured, by_model),
         uses=uses,
         support=support,
+        witnesses=shown_by,
         flags=raised,
         installs=installs,
         machines=machines,

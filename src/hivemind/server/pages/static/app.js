@@ -30,6 +30,21 @@
     field.addEventListener("focus", () => field.select());
   });
 
+  // Where the browser lets scripts copy, which takes https or the machine itself.
+  document.querySelectorAll("[data-copy]").forEach((button) => {
+    const field = button.parentElement.querySelector("[data-select]");
+    const said = button.parentElement.querySelector("[data-copied]");
+    button.hidden = false;
+    button.addEventListener("click", async () => {
+      field.select();
+      try {
+        if (navigator.clipboard) await navigator.clipboard.writeText(field.value);
+        else if (!document.execCommand("copy")) throw new Error("refused");
+        said.textContent = "Copied.";
+      } catch { said.textContent = "Press Ctrl+C: the text is marked."; }
+    });
+  });
+
   // An error of a request in the background is shown where its answer would have been.
   document.addEventListener("htmx:responseError", (event) => {
     const target = event.detail.target;
