@@ -275,6 +275,14 @@ def test_the_pages_of_a_team(chromium: Any, tmp_path: Path) -> None:
         assert tab.url == f"{base}/settings"
         paths = ["/settings", f"/login/device?code={code}", "/login/device", "/review?scope=org"]
         _look(tab, base, [*paths, f"/skills/{world.ours.skill_id}", f"/review/{world.ours.skill_id}"], found)
+        tab.goto(f"{base}/settings")
+        form = tab.locator('form[action="/people/invite"]')
+        form.get_by_label("Name").fill("Cleo")
+        with tab.expect_navigation():
+            form.get_by_role("button", name="Make the link").click()
+        tab.get_by_role("button", name="Copy").click()
+        tab.get_by_text("Copied.").wait_for()
+        _inspect(tab, "/people/invite", found)
         tab.goto(f"{base}/login/device?code={code}")
         tab.get_by_role("button", name="Let it in").click()
         tab.get_by_role("status").wait_for()

@@ -195,7 +195,7 @@ def test_settings_say_what_happens_with_skills(world: World) -> None:
             send(admin, "/settings", "/settings/policies", **form)
             html = admin.get("/settings").text
             assert said in html.partition("Policies</h2>")[2].partition("<form")[0]
-            assert "as the server has it (team.policy)" in html
+            assert "the server’s own is <code>team.policy</code>" in html
 
 
 def test_a_skill_says_whose_it_is(world: World) -> None:

@@ -32,8 +32,9 @@
 
   // Where the browser lets scripts copy, which takes https or the machine itself.
   document.querySelectorAll("[data-copy]").forEach((button) => {
-    const field = button.parentElement.querySelector("[data-select]");
-    const said = button.parentElement.querySelector("[data-copied]");
+    const card = button.closest("section");
+    const field = card.querySelector("[data-select]");
+    const said = card.querySelector("[data-copied]");
     button.hidden = false;
     button.addEventListener("click", async () => {
       field.select();
