@@ -1,5 +1,6 @@
 """Sessions whose events come in any order: what is stored of them, and putting it in the order of time."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -148,6 +149,7 @@ def settle(
 ) -> bool:
     """Take up what is known better now: earlier times, and how calls ended; say whether a time changed."""
     e, moved = schema.events, False
+    failed: Counter[str] = Counter()
     known = stored(workspace, [*times, *results])
     for event_id, row in known.items():
         here = sa.and_(e.c.workspace_id == workspace.workspace_id, e.c.event_id == event_id)
@@ -157,8 +159,13 @@ def settle(
             changes["at"], moved = at, True
         if event_id in results and row.status in (None, ResultStatus.UNKNOWN.value):
             changes["status"] = results[event_id].value
+            failed[row.session_id] += results[event_id] is ResultStatus.ERROR
         if changes:
             workspace.execute(e.update().where(here).values(**changes))
+    s = schema.sessions
+    for session_id, count in failed.items():
+        whose = sa.and_(s.c.workspace_id == workspace.workspace_id, s.c.session_id == session_id)
+        workspace.execute(s.update().where(whose).values(tool_errors=s.c.tool_errors + count))
     return moved
 
 
