@@ -129,6 +129,7 @@ uploads = Table(
     Column("session_id", String(200), primary_key=True),
     Column("sent_seq", Integer, nullable=False, default=0, comment="events that the server has"),
     Column("sent_offers", Integer, nullable=False, default=0, comment="offers that the server has"),
+    Column("sent_reports", Integer, nullable=False, default=0, comment="reported outcomes that it has"),
     Column("refused", Text, nullable=False, default="", comment="why the server will not have it"),
     Column("sent_at", UtcTime, nullable=False),
     comment="how far each session has gone up to the server",
