@@ -7,14 +7,17 @@ import random
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from otlp_stories import Trace, attributes, hex_id, log, record, send
+from otlp_stories import Trace, attributes, cancelling, hex_id, log, record, send
 
+from hivemind import config
 from hivemind.config import Settings
 from hivemind.domain.events import EventKind
-from hivemind.store import episodes, late, problems, search, sessions
+from hivemind.store import episodes, late, problems, schema, search, sessions, skills
 from hivemind.store.database import Database, open_database
+from hivemind.worker import learn
 
 CONVERSATION = "conversation-of-more-than-twenty"
 DETAILS = "gen_ai.client.inference.operation.details"
@@ -353,3 +356,24 @@ def test_ids_of_stories_match() -> None:
     """A log record's span is the span of the story."""
     trace = a_run()
     assert details(trace)[0]["spanId"] == hex_id("r/0", 16) == trace.spans[0]["spanId"]
+
+
+def test_what_was_mined_before_it_is_moved_is_mined_again(database: Database) -> None:
+    """Nothing of the trace's own session is left, and its lessons are not counted twice."""
+    runs = [cancelling(f"s{n:02}", careful=n % 2 == 1, conversation=f"{CONVERSATION}-{n}") for n in range(16)]
+    for run in runs:
+        log(database, [*details(run), evaluation(run, "pass" if len(run.spans) > 4 else "fail")])
+    learn.learn(database, "default", settings=config.Settings())
+    for run in runs:
+        send(database, without_contents(run))
+    learn.learn(database, "default", settings=config.Settings())
+    with database.read() as workspace:
+        found = {row.session_id for row in sessions.recent(workspace, limit=50)}
+        bodies = [
+            skills.version_of(workspace, s.skill_id, version=s.version).document.body
+            for s in skills.listed(workspace)
+        ]
+        counts = workspace.execute(sa.select(schema.lessons.c.sessions)).scalars().all()
+    assert found == {f"otel.{CONVERSATION}-{n}" for n in range(16)}
+    assert any("get_order" in body for body in bodies)
+    assert max(counts) <= 16
