@@ -10,7 +10,7 @@ from typing import Any
 
 from hivemind.domain.events import Event, EventKind, ResultStatus, SessionFacts, Usage, event_id
 from hivemind.domain.outcomes import Report
-from hivemind.otlp.conversation import AGENT, session_of
+from hivemind.otlp.conversation import AGENT, session_of, trace_path
 from hivemind.otlp.mapping import OPENING, TOLD
 from hivemind.otlp.talk import scoped
 from hivemind.store import episodes, late, lessons, sessions
@@ -27,24 +27,39 @@ class Move:
     target: str
 
 
-def early(workspace: Workspace, named: Mapping[str, str]) -> dict[str, Move]:
-    """Give the traces that are named now and have a session of their own, by trace."""
-    moves = {
-        trace_id: Move(trace_id=trace_id, source=session_of("", service="", trace_id=trace_id), target=target)
+def early(workspace: Workspace, named: Mapping[str, str]) -> list[Move]:
+    """Give the traces that have a session of their own, and are named now for the first time."""
+    moves = [
+        Move(trace_id=trace_id, source=session_of("", service="", trace_id=trace_id), target=target)
         for trace_id, target in named.items()
-    }
-    stored = late.existing(workspace, [move.source for move in moves.values()]) if moves else set()
-    return {trace_id: m for trace_id, m in moves.items() if m.source in stored and m.source != m.target}
+    ]
+    stored = late.existing(workspace, [move.source for move in moves])
+    found = [move for move in moves if move.source in stored and move.source != move.target]
+    known = late.of_trace(workspace, [trace_path(move.trace_id) for move in found])
+    return [move for move in found if trace_path(move.trace_id) not in known]
 
 
-def gather(workspace: Workspace, moves: Mapping[str, Move]) -> None:
-    """Move each session; one that also has what spans told stays, as their ids cannot be made anew."""
-    for move in moves.values():
-        rows = sessions.events_of(workspace, move.source)
-        told = [row for row in rows if _record(row) is not None]
-        natives = _natives(move, told)
-        if rows and all(row.event_id in natives for row in rows):
-            _move(workspace, move, rows=rows, natives=natives)
+def is_possible(workspace: Workspace, move: Move) -> bool:
+    """Say whether a session can be moved: one that also has what spans told stays.
+
+    The ids of that cannot be made anew: they are of words whose secrets are gone.
+    """
+    return _what(workspace, move) is not None
+
+
+def gather(workspace: Workspace, moves: Sequence[Move]) -> None:
+    """Move each session that can be moved."""
+    for move in moves:
+        what = _what(workspace, move)
+        if what is not None:
+            _move(workspace, move, rows=what[0], natives=what[1])
+
+
+def _what(workspace: Workspace, move: Move) -> tuple[Sequence[Any], dict[str, str]] | None:
+    """Give the events to be moved with their native ids; None where one is not known."""
+    rows = sessions.events_of(workspace, move.source)
+    natives = _natives(move, [row for row in rows if _record(row) is not None])
+    return (rows, natives) if rows and all(row.event_id in natives for row in rows) else None
 
 
 def _record(row: Any) -> dict[str, Any] | None:

@@ -88,18 +88,20 @@ def store(
     done.mapped += sum(one.records for one in told.said)
     _count(done, "spans", (s.scope for s in spans if (s.trace_id, s.span_id) not in known))
     _count(done, "log records", told.unmapped.elements())
+    all_ready = partial(_all_ready, redactor=redactor, rules=rules, done=done)
     with database.read(workspace_id) as workspace:
-        said += _placed(workspace, told.said, done=done)
-        groups, named = _grouped(workspace, said)
+        groups, named = _grouped(workspace, [*said, *_placed(workspace, told.said, done=done)])
         early = gathering.early(workspace, named)
-        ready = [] if early else _all_ready(workspace, groups, redactor=redactor, rules=rules, done=done)
-    if early:
+        moves = [move for move in early if gathering.is_possible(workspace, move)]
+        ready = [] if moves else all_ready(workspace, groups)
+    if moves:
         with database.write(workspace_id) as workspace:
-            gathering.gather(workspace, early)
+            gathering.gather(workspace, moves)
         with database.read(workspace_id) as workspace:
-            ready = _all_ready(workspace, groups, redactor=redactor, rules=rules, done=done)
-    paths = _to_remember(ready, named, moved=early)
-    if not ready and not done.unmapped:
+            groups, named = _grouped(workspace, [*said, *_placed(workspace, told.said, done=done)])
+            ready = all_ready(workspace, groups)
+    paths = _to_remember(ready, named, moved=[move.trace_id for move in early])
+    if not (ready or paths or done.unmapped):
         return done
     with database.write(workspace_id) as workspace:
         for one in ready:
@@ -109,7 +111,8 @@ def store(
         for scope, count in done.unmapped.most_common(_MAX_NAMED):
             message = f"{scope} say nothing of an agent's work, and are not stored"
             problems.record(workspace, source=SOURCE, slug=UNMAPPED, message=message, count=count)
-    done.sessions = tuple(sorted(one.conversation.session_id for one in ready))
+    concerned = {one.conversation.session_id for one in ready} | {move.target for move in moves}
+    done.sessions = tuple(sorted(concerned))
     return done
 
 
@@ -135,6 +138,7 @@ def _all_ready(
 
 def _placed(workspace: Workspace, told: Sequence[Said], *, done: Stored) -> list[Said]:
     """Give what log records told with its place, where the span or the answer that it is about is known."""
+    done.unplaced = 0
     if not told:
         return []
     spans = late.stored(workspace, [mapping.span_event_id(o.span) for o in told if o.span.trace_id])

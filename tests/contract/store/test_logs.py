@@ -352,6 +352,19 @@ def test_a_session_that_also_has_spans_is_not_taken_apart(database: Database) ->
     assert [row.kind for row in own].count("prompt") == 1
 
 
+def test_what_is_placed_by_an_answer_goes_with_it(database: Database) -> None:
+    """An evaluation of no trace, in the request that names the conversation of its answer."""
+    trace = a_run()
+    more = attributes({"gen_ai.response.id": "resp-1"})
+    first, last = details(trace)
+    log(database, [{**first, "attributes": [*first["attributes"], *more]}])
+    named = attributes({"gen_ai.conversation.id": CONVERSATION})
+    judged = evaluation(trace, more={"gen_ai.response.id": "resp-1"}, traceId="", spanId="")
+    log(database, [judged, {**last, "attributes": [*last["attributes"], *named]}])
+    assert only_session(database).session_id == f"otel.{CONVERSATION}"
+    assert said(database) == [("success", "eval:resolved")]
+
+
 def test_ids_of_stories_match() -> None:
     """A log record's span is the span of the story."""
     trace = a_run()
