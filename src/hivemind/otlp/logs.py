@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hivemind.otlp import conventions
+from hivemind.otlp.conventions import claude_code
 from hivemind.otlp.conventions.base import as_text, decoded
 from hivemind.otlp.conventions.frameworks import OUTCOME_EVENTS
 from hivemind.otlp.conventions.genai import DETAILS, EVALUATION, EXCEPTION, MESSAGES
@@ -59,6 +60,8 @@ def read(records: Sequence[LogRecord]) -> Told:
 
 def _is_of_work(record: LogRecord) -> bool:
     """Say whether a record is an event that says something; a line of a log may have any attributes."""
+    if claude_code.is_event(record.scope, record.name):
+        return True
     named = record.name in (DETAILS, EVALUATION, EXCEPTION) or record.name in OUTCOME_EVENTS
     return named or not (_CONTENTS | _OUTCOMES).isdisjoint(record.attributes)
 

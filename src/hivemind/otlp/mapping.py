@@ -166,7 +166,7 @@ class _Mapper:
             self.put(
                 one,
                 EventKind.SYSTEM,
-                f"~error.{span.span_id}",
+                f"~error.{reading.said_once or span.span_id}",
                 at_ns=_end(span),
                 exact=True,
                 text=f"the request to the model failed: {reading.error}",
@@ -190,6 +190,8 @@ class _Mapper:
         What another trace of the conversation opened with, word by word, and nothing behind it, was asked
         again, and not repeated from what was said before.
         """
+        if one.reading.said_once:
+            return one.reading.said_once
         trace_id = one.span.trace_id
         if self.conversation.session_id.endswith(trace_id):
             return ""
@@ -280,7 +282,7 @@ class _Mapper:
     def _usage(self, one: Said, tokens: Tokens) -> None:
         read, written = tokens.cache_read or 0, tokens.cache_write or 0
         whole = tokens.input or 0
-        native = f"~usage.{one.span.span_id}"
+        native = f"~usage.{one.reading.said_once or one.span.span_id}"
         self.put(
             one,
             EventKind.USAGE,
@@ -312,7 +314,7 @@ class _Mapper:
             name=run.name, arguments=run.arguments if run.arguments is not None else {}, call_id=call_id
         )
         self._call(one, call, call_id=call_id, at_ns=span.start_ns, exact=True)
-        failed = span.status is SpanStatus.ERROR
+        failed = span.status is SpanStatus.ERROR or bool(one.reading.error)
         self.put(
             one,
             EventKind.TOOL_RESULT,

@@ -10,9 +10,10 @@ from typing import Any, Protocol
 
 from hivemind.capture.ingest import redact
 from hivemind.capture.redaction import Redactor
-from hivemind.domain.events import ResultStatus, SessionFacts
+from hivemind.domain.events import ResultStatus, SessionFacts, session_key
 from hivemind.domain.outcomes import Report
 from hivemind.otlp import gathering, logs, mapping, verdicts
+from hivemind.otlp.conventions import claude_code
 from hivemind.otlp.conventions.base import Work
 from hivemind.otlp.conversation import (
     AGENT,
@@ -132,8 +133,27 @@ def _all_ready(
 ) -> list[_Ready]:
     ids = [mapping.record_event_id(one.span) for group in groups for one in group.said]
     before = late.stored(workspace, ids)
+    groups = _not_captured(workspace, groups, done=done)
     taken = [_taken(group, before, rules=rules, done=done) for group in groups]
     return [_prepared(workspace, group, redactor=redactor) for group in taken if group is not None]
+
+
+def _not_captured(
+    workspace: Workspace, groups: Sequence[Conversation], *, done: Stored
+) -> list[Conversation]:
+    """Leave out sessions of Claude Code that its own transcripts tell already, and tell better."""
+    own = {
+        group.session_id: session_key(one.reading.conversation_id)
+        for group in groups
+        for one in group.said
+        if claude_code.is_its(one.span) and one.reading.conversation_id
+    }
+    captured = late.existing(workspace, list(own.values())) if own else set()
+    left = [group for group in groups if own.get(group.session_id) not in captured]
+    done.repeated += sum(o.records for group in groups for o in group.said) - sum(
+        o.records for group in left for o in group.said
+    )
+    return left
 
 
 def _placed(workspace: Workspace, told: Sequence[Said], *, done: Stored) -> list[Said]:
