@@ -29,17 +29,9 @@ def traces(app: App, *, as_json: bool) -> None:
             "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT": f"http://{shown}:{port}/v1/logs",
             "OTEL_EXPORTER_OTLP_HEADERS": f"Authorization=Bearer%20{token_of(app.data)}",
         }
-    with app.database() as database, database.read(app.workspace_id) as workspace:
-        from hivemind.otlp.conversation import AGENT
-        from hivemind.otlp.storing import UNMAPPED
-        from hivemind.store import late, problems
-
-        told["sessions"] = late.sessions_of(workspace, AGENT)
-        told["unmapped"] = [
-            {"count": row.count, "message": row.message}
-            for row in problems.recent(workspace, limit=200)
-            if row.slug == UNMAPPED
-        ]
+    # Where to send is asked before anything came in.
+    if app.database_path.exists():
+        told |= _came_in(app)
     if as_json:
         emit(told)
         return
@@ -51,3 +43,16 @@ def traces(app: App, *, as_json: bool) -> None:
     click.echo(f"\n{told['sessions']} sessions came in as traces.")
     for one in told["unmapped"]:
         click.echo(f"{one['count']:>8} {one['message']}")
+
+
+def _came_in(app: App) -> dict[str, Any]:
+    from hivemind.otlp.conversation import AGENT
+    from hivemind.otlp.storing import UNMAPPED
+    from hivemind.store import late, problems
+
+    with app.database() as database, database.read(app.workspace_id) as workspace:
+        unmapped = [row for row in problems.recent(workspace, limit=200) if row.slug == UNMAPPED]
+        return {
+            "sessions": late.sessions_of(workspace, AGENT),
+            "unmapped": [{"count": row.count, "message": row.message} for row in unmapped],
+        }

@@ -15,6 +15,7 @@ from typing import Any
 
 from hivemind.capture import boundary
 from hivemind.config import Settings
+from hivemind.domain.accounts import bearer_of
 from hivemind.errors import HivemindError
 from hivemind.otlp import receiver
 from hivemind.otlp.reading import Limits, Signal
@@ -105,8 +106,8 @@ class Listener:
         # A page in a browser may send to this address under a name of its own.
         if host.strip("[]").lower() not in _LOOPBACK or handler.headers.get("Origin"):
             return 403, "requests come from programs on this machine, not from web pages"
-        scheme, _, given = handler.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(), self._token):
+        given = bearer_of(handler.headers.get("Authorization", ""))
+        if not hmac.compare_digest(given.encode("utf-8", "replace"), self._token):
             return 401, "Authorization: Bearer TOKEN is missing or wrong; `hivemind traces` shows it"
         if signal_of(handler.path) is None:
             return 404, f"what is taken is sent to {', '.join(receiver.PATHS)}"
