@@ -117,10 +117,7 @@ def restored_midway(world: World, events: int) -> None:
     """Put an older copy in its place within a round, which goes on with other sessions than those lost."""
     for number in world.attempts():
         _saved(world, events)
-        other = f"later-{number}"
-        world.machine.name, world.machine.number, held = other, 0, (world.machine.name, world.machine.number)
-        world.machine.grow(events * 2)
-        world.machine.name, world.machine.number = held
+        world.machine.grow(events * 2, anew=f"later-{number}")
         begun = len(world.line.begun)
         with world.machine.syncing(seconds=25.0):
             world.line.wait_for(BATCH, after=begun)

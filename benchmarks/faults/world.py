@@ -55,14 +55,13 @@ class Machine:
         (self.folder / "config.toml").write_text(CONFIG)
         self.database: Database = open_database(self.folder / "hivemind.db")
 
-    def grow(self, events: int) -> None:
-        """Give the sessions more events."""
-        each = max(1, events // SESSIONS)
+    def grow(self, events: int, *, anew: str = "") -> None:
+        """Give the sessions more events, or begin sessions of another name with them."""
+        each, first = max(1, events // SESSIONS), 0 if anew else self.number
         for one in range(SESSIONS):
-            session_id = f"{self.name}-{one}"
-            new = [_prompt(session_id, n) for n in range(self.number, self.number + each)]
-            self.store(session_id, new)
-        self.number += each
+            session_id = f"{anew or self.name}-{one}"
+            self.store(session_id, [_prompt(session_id, n) for n in range(first, first + each)])
+        self.number += 0 if anew else each
 
     def store(self, session_id: str, events: list[Event], *, remote: str = REMOTE) -> None:
         """Store events of a session."""
