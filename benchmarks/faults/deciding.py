@@ -177,6 +177,15 @@ class Deciding:
         while not self._ended.wait(0.2):
             self.world.machine.sync(seconds=5.0)
 
+    def go_on(self, *, decisions: int = 12, seconds: float = 15.0) -> None:
+        """Let some more decisions be made."""
+        end, before = time.monotonic() + seconds, self._answered()
+        while self._answered() < before + decisions and time.monotonic() < end:
+            time.sleep(0.05)
+
+    def _answered(self) -> int:
+        return sum(len(one.answered) for one in self.reviewers)
+
     def unheard(self) -> int:
         """Count the decisions that were sent and not answered."""
         return sum(len(one.open) for one in self.reviewers)
@@ -199,13 +208,13 @@ def server_killed(world: World, events: int) -> Decided:
     with Deciding(world=world) as deciding:
         for _ in world.attempts():
             world.machine.grow(events)
-            time.sleep(1.0)
+            deciding.go_on()
             begun, cut, unheard = len(world.line.begun), world.line.seen.cut, deciding.unheard()
             world.line.wait_for(DECISION, after=begun)
             time.sleep(chosen.uniform(0.0, 0.02))
             world.server.kill()
             world.server.start()
-            time.sleep(0.5)
+            deciding.go_on()
             world.struck += world.line.seen.cut > cut and deciding.unheard() > unheard
     return judged(deciding)
 
@@ -217,14 +226,14 @@ def database_restarted(world: World, events: int) -> Decided:
     with Deciding(world=world) as deciding:
         for _ in world.attempts():
             world.machine.grow(events)
-            time.sleep(1.0)
+            deciding.go_on()
             begun, unheard = len(world.line.begun), deciding.unheard()
             world.line.wait_for(DECISION, after=begun)
             time.sleep(chosen.uniform(0.0, 0.02))
             world.store.server.stop()
             time.sleep(chosen.uniform(0.5, 2.0))
             world.store.server.start_again()
-            time.sleep(0.5)
+            deciding.go_on()
             world.struck += deciding.unheard() > unheard
     return judged(deciding)
 
@@ -240,7 +249,8 @@ def judged(deciding: Deciding) -> Decided:
         reasons = workspace.execute(
             sa.select(d.c.reason).where(d.c.workspace_id == WORKSPACE, d.c.actor != "policy:distill")
         ).scalars()
-        ledger = Counter(reasons)
+        # Where the evidence is thin, the ledger says so behind the reason.
+        ledger = Counter(reason.partition(";")[0] for reason in reasons)
         a = schema.audit
         here = sa.and_(a.c.workspace_id == WORKSPACE, a.c.action.startswith("skill."))
         logged = workspace.execute(sa.select(sa.func.count()).where(here)).scalar_one()

@@ -57,9 +57,6 @@ def worker_killed(world: World, events: int, *, is_patient: bool = True) -> Lear
 
     `is_patient`: wait as long as a dead worker's lease lasts; else that time is made to be over.
     """
-    world.server.kill()
-    world.server.with_worker = False
-    world.server.start()
     sent = max(4, min(60, events // 10))
     for project in range(PROJECTS):
         for n in range(SESSIONS):

@@ -12,7 +12,7 @@ from benchmarks import team_server
 from benchmarks.faults import line
 from benchmarks.faults.line import BATCH, Harm, Late, Overtake
 from benchmarks.faults.processes import File, PostgreSQL, kill
-from benchmarks.faults.world import World
+from benchmarks.faults.world import SESSIONS, World
 from hivemind.store import accounts
 
 Fault = Callable[[World, int], None]
@@ -102,8 +102,8 @@ def token_revoked(world: World, events: int) -> None:
 
 def restored(world: World, events: int) -> None:
     """Put an older copy of the database in the server's place, between rounds."""
-    for _ in world.attempts():
-        _saved(world, events)
+    for number in world.attempts():
+        _saved(world, events, anew=f"lost-{number}")
         world.server.kill()
         world.store.restore()
         world.server.start()
@@ -116,7 +116,7 @@ def restored(world: World, events: int) -> None:
 def restored_midway(world: World, events: int) -> None:
     """Put an older copy in its place within a round, which goes on with other sessions than those lost."""
     for number in world.attempts():
-        _saved(world, events)
+        _saved(world, events, anew=f"lost-{number}")
         world.machine.grow(events * 2, anew=f"later-{number}")
         begun = len(world.line.begun)
         with world.machine.syncing(seconds=25.0):
@@ -124,18 +124,20 @@ def restored_midway(world: World, events: int) -> None:
             world.server.kill()
             world.store.restore()
             world.server.start()
-        # The round that was under way saw nobody leave, and had asked where the server stands before.
-        world.struck += not world.machine.problem and world.line.seen.unreached + world.line.seen.cut > 0
+        done = world.machine.last
+        is_told = done is not None and done.sent.gaps > 0 and not done.was_restored
+        world.struck += is_told and not world.machine.problem
 
 
-def _saved(world: World, events: int) -> None:
-    """Copy the server's database, and let it have more than the copy has."""
+def _saved(world: World, events: int, *, anew: str) -> None:
+    """Copy the server's database, and let it have more by then: also in sessions that grow no more."""
     world.machine.grow(events)
     world.machine.settle()
     world.server.kill()
     world.store.save()
     world.server.start()
     world.machine.grow(events)
+    world.machine.grow(SESSIONS, anew=anew)
     world.machine.settle()
 
 

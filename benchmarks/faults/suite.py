@@ -78,7 +78,7 @@ def suffer(
     """Run one fault until it struck, then sync on a sound line, and count."""
     began = time.monotonic()
     more: dict[str, Any] = {}
-    with world_of(folder, store, wanted=wanted) as world:
+    with world_of(folder, store, wanted=wanted, with_worker=fault not in DISTILLING) as world:
         if fault in DECIDING:
             decided = DECIDING[fault](world, events)
             more = {

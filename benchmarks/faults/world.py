@@ -183,12 +183,12 @@ class World:
 
 
 @contextmanager
-def world_of(folder: Path, store: Place, *, wanted: int) -> Iterator[World]:
-    """Make a server with one member, and that member's machine."""
+def world_of(folder: Path, store: Place, *, wanted: int, with_worker: bool = True) -> Iterator[World]:
+    """Make a server with one member, and that member's machine; `with_worker`: it distils by itself."""
     with closing(team_server.open_place(store.place)) as database:
         team_server.found(database)
         person_id, token = team_server.join(database, "Ada")
-    server = Server(store, folder / "server")
+    server = Server(store, folder / "server", with_worker=with_worker)
     line = Line(server.port)
     server.base_url = line.url
     machine = Machine(folder=folder / "machine", url=line.url, token=token)
@@ -223,34 +223,38 @@ class Compared:
 
 def compare(world: World) -> Compared:
     """Compare the machines with the server, event by event."""
-    own = {place: None for machine in world.machines for place in _events(machine.database, "default")}
+    own = {row: None for machine in world.machines for row in _events(machine.database, "default")}
     with world.open() as database:
         there, counted = _events(database, WORKSPACE), _counted(database)
     places: dict[tuple[str, str], list[int]] = {}
-    for session_id, seq, text in there:
+    for session_id, seq, text, _ in there:
         places.setdefault((session_id, text), []).append(seq)
-    wrong = sum(places.get((s, text), [seq])[0] != seq for s, seq, text in own)
-    stored = Counter(session_id for session_id, _, _ in there)
-    wrong += sum(counted.get(session_id) != (number, number) for session_id, number in stored.items())
+    wrong = sum(places.get((s, text), [seq])[0] != seq for s, seq, text, _ in own)
+    events, prompts = Counter(row[0] for row in there), Counter(row[0] for row in there if row[3])
+    wrong += sum(counted.get(one) != (number, prompts[one]) for one, number in events.items())
     return Compared(
         sent=len(own),
-        lost=sum((session_id, text) not in places for session_id, _, text in own),
+        lost=sum((session_id, text) not in places for session_id, _, text, _ in own),
         doubled=sum(len(seqs) - 1 for seqs in places.values()),
         misplaced=wrong,
     )
 
 
-def _events(database: Database, workspace_id: str) -> list[tuple[str, int, str]]:
+def _events(database: Database, workspace_id: str) -> list[tuple[str, int, str, bool]]:
+    """Give each event's session, place and text, told apart from its like, and whether it is a request."""
     e = schema.events
-    query = sa.select(e.c.session_id, e.c.seq, e.c.text).where(
-        e.c.workspace_id == workspace_id, e.c.kind == EventKind.PROMPT.value
+    query = sa.select(e.c.session_id, e.c.seq, e.c.kind, e.c.text, e.c.at).where(
+        e.c.workspace_id == workspace_id
     )
     with database.read(workspace_id) as workspace:
-        return [(row.session_id, row.seq, row.text) for row in workspace.execute(query)]
+        return [
+            (row.session_id, row.seq, f"{row.kind} {row.at} {row.text}", row.kind == EventKind.PROMPT.value)
+            for row in workspace.execute(query)
+        ]
 
 
 def _counted(database: Database) -> dict[str, tuple[int, int]]:
-    """Give what each session's own row says: its events and its requests, which are the same here."""
+    """Give what each session's own row says: its events and its requests."""
     s = schema.sessions
     query = sa.select(s.c.session_id, s.c.next_seq, s.c.prompts).where(s.c.workspace_id == WORKSPACE)
     with database.read(WORKSPACE) as workspace:

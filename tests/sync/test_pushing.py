@@ -110,7 +110,7 @@ def test_a_restored_server_gets_what_it_lost(team: Thread, computer: Make) -> No
 
 
 def test_a_server_restored_within_a_round_gets_what_it_lost(team: Thread, computer: Make) -> None:
-    """Its count of batches is behind the machine's in the middle of sending: what else it lost goes up, too."""
+    """Its count of batches is behind the machine's amid sending: what else it lost goes up, too."""
     ada = computer("Ada")
     for name in ("gone", "s1"):
         ada.has(name, texts(4, word=name))
