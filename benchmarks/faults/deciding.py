@@ -18,7 +18,7 @@ import httpx2
 import sqlalchemy as sa
 
 from benchmarks import team_server
-from benchmarks.faults.line import DECISION
+from benchmarks.faults.line import DECISION, duplicate
 from benchmarks.faults.processes import PostgreSQL
 from benchmarks.faults.world import REMOTE, Machine, World
 from benchmarks.team_server import WORKSPACE
@@ -147,6 +147,7 @@ class Deciding:
     """Hold the reviewers who decide while something breaks, and one machine that follows."""
 
     world: World
+    is_doubled: bool = False  #: each request arrives twice, and the answer to the second is what is heard
     reviewers: list[Reviewer] = field(default_factory=list)
     _threads: list[threading.Thread] = field(default_factory=list)
     _ended: threading.Event = field(default_factory=threading.Event)
@@ -178,13 +179,13 @@ class Deciding:
             self.world.machine.sync(seconds=5.0)
 
     def go_on(self, *, decisions: int = 12, seconds: float = 15.0) -> None:
-        """Let some more decisions be made."""
+        """Let some more decisions be answered."""
         end, before = time.monotonic() + seconds, self._answered()
         while self._answered() < before + decisions and time.monotonic() < end:
             time.sleep(0.05)
 
     def _answered(self) -> int:
-        return sum(len(one.answered) for one in self.reviewers)
+        return sum(len(one.answered) + len(one.refused) for one in self.reviewers)
 
     def unheard(self) -> int:
         """Count the decisions that were sent and not answered."""
@@ -219,6 +220,17 @@ def server_killed(world: World, events: int) -> Decided:
     return judged(deciding)
 
 
+def sent_twice(world: World, events: int) -> Decided:
+    """Have each decision arrive twice, one after the other."""
+    with Deciding(world=world, is_doubled=True) as deciding:
+        world.line.harm = duplicate
+        for _ in world.attempts():
+            world.machine.grow(events)
+            deciding.go_on()
+            world.struck = world.line.seen.harmed
+    return judged(deciding)
+
+
 def database_restarted(world: World, events: int) -> Decided:
     """End PostgreSQL at once while decisions are stored; start it when one was not answered."""
     assert isinstance(world.store, PostgreSQL)
@@ -243,7 +255,7 @@ def judged(deciding: Deciding) -> Decided:
     world = deciding.world
     world.settle()
     answered = {reason for one in deciding.reviewers for reason in one.answered}
-    refused = {reason for one in deciding.reviewers for reason in one.refused}
+    refused = {reason for one in deciding.reviewers for reason in one.refused if not deciding.is_doubled}
     with world.open() as database, database.read(WORKSPACE) as workspace:
         d = schema.decisions
         reasons = workspace.execute(

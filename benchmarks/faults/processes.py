@@ -59,7 +59,7 @@ def kill(process: subprocess.Popen[bytes]) -> bool:
 
 
 class Place(Protocol):
-    """Name a server's database, which can be copied and put back while no server runs."""
+    """Name a server's database, which can be copied, and put back while no server runs."""
 
     @property
     def place(self) -> str:
@@ -89,8 +89,12 @@ class File:
 
     def save(self) -> None:
         """Keep a copy."""
-        self.settle()
-        shutil.copy(self.place, self.place + ".copy")
+        Path(self.place + ".copy").unlink(missing_ok=True)
+        with (
+            closing(sqlite3.connect(self.place)) as source,
+            closing(sqlite3.connect(self.place + ".copy")) as target,
+        ):
+            source.backup(target)
 
     def settle(self) -> None:
         """Have everything in the one file."""
@@ -129,20 +133,21 @@ class PostgreSQL:
                 connection.execute(statement.encode())
 
     def save(self) -> None:
-        """Keep a copy."""
+        """Keep a copy; whoever is connected is not for that moment."""
         self._execute(
-            f"DROP DATABASE IF EXISTS {self._name}_copy", *self._copy(self._name, f"{self._name}_copy")
+            f"DROP DATABASE IF EXISTS {self._name}_copy",
+            f"ALTER DATABASE {self._name} ALLOW_CONNECTIONS false",
+            f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{self._name}'",  # noqa: S608
+            f"CREATE DATABASE {self._name}_copy TEMPLATE {self._name}",
+            f"ALTER DATABASE {self._name} ALLOW_CONNECTIONS true",
         )
 
     def restore(self) -> None:
         """Put the copy in its place."""
         self._execute(
-            f"DROP DATABASE {self._name} WITH (FORCE)", *self._copy(f"{self._name}_copy", self._name)
+            f"DROP DATABASE {self._name} WITH (FORCE)",
+            f"CREATE DATABASE {self._name} TEMPLATE {self._name}_copy",
         )
-
-    def _copy(self, source: str, target: str) -> list[str]:
-        ended = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{source}'"  # noqa: S608
-        return [ended, f"CREATE DATABASE {target} TEMPLATE {source}"]
 
 
 class Cluster(Protocol):

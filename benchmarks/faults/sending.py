@@ -133,9 +133,7 @@ def _saved(world: World, events: int, *, anew: str) -> None:
     """Copy the server's database, and let it have more by then: also in sessions that grow no more."""
     world.machine.grow(events)
     world.machine.settle()
-    world.server.kill()
     world.store.save()
-    world.server.start()
     world.machine.grow(events)
     world.machine.grow(SESSIONS, anew=anew)
     world.machine.settle()

@@ -20,6 +20,7 @@ STRIKES = 3
 
 DECIDING: dict[str, Callable[[World, int], Decided]] = {
     "decisions, server killed": deciding.server_killed,
+    "decisions, sent twice": deciding.sent_twice,
     "decisions, PostgreSQL restarted": deciding.database_restarted,
 }
 DISTILLING: dict[str, Callable[..., Learnt]] = {"distilling worker killed": distilling.worker_killed}
