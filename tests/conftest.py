@@ -24,7 +24,7 @@ _OF_THE_PERSON = (
 _CLIENTS = "HIVEMIND_E2E_CLIENTS"
 
 
-pytest_plugins = ["databases"]
+pytest_plugins = ["browsers", "databases"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
