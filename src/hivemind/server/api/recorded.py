@@ -82,7 +82,8 @@ def record(body: Recorded, viewer: Writer, site: TheSite) -> Taken:
     for line in body.lines:
         session_id = session_key(line.session)
         told.setdefault(session_id, _Session(session_id)).take(line)
-    redactor = boundary.redactor()
+    with site.database.read(viewer.space(Scope.TEAM)) as workspace:
+        redactor = boundary.redactor_of(workspace)
     ready = [(one, [ingest.redact(event, redactor) for event in one.events]) for one in told.values()]
     events = outcomes = 0
     with site.database.write(viewer.space(Scope.TEAM), alone=False) as workspace:
@@ -125,7 +126,7 @@ def _reported(workspace: Workspace, session_id: str, reports: Sequence[Report], 
         if word in held:
             continue
         held.add(word)
-        note = boundary.redactor().redact(storable(one.note)).text
+        note = boundary.redactor_of(workspace).redact(storable(one.note)).text
         # Who says so is who holds the token: a name in the line proves nothing.
         said = replace(one, event_id=one.event_id or latest, note=note, actor=viewer.actor)
         episodes.report(workspace, said)

@@ -136,7 +136,9 @@ def _held(workspace: Workspace, viewer: Viewer, session_id: str) -> tuple[str, i
 def receive(site: TheSite, viewer: Writer, body: Body, request: Request) -> Response:
     """Store what sessions have more; the same again changes nothing, a gap is answered with what is here."""
     batch = wire.read_batch(body)
-    prepared = [_Prepared(session) for session in batch.sessions]
+    with site.database.read(viewer.space(Scope.TEAM)) as workspace:
+        redactor = boundary.redactor_of(workspace)
+    prepared = [_Prepared(session, redactor) for session in batch.sessions]
     answers: dict[str, wire.Held] = {}
     with site.database.write(viewer.space(Scope.TEAM), alone=False) as workspace:
         events = redactions = reports = 0
@@ -171,8 +173,7 @@ def receive(site: TheSite, viewer: Writer, body: Body, request: Request) -> Resp
 class _Prepared:
     """Hold a session with its events redacted, before a transaction begins that others may wait for."""
 
-    def __init__(self, session: wire.SentSession) -> None:
-        redactor = boundary.redactor()
+    def __init__(self, session: wire.SentSession, redactor: Redactor) -> None:
         if _OF_PERSON.search(session.session_id):
             reading.refuse("session_id", "ends as a name that the server gives")
         if normalise_remote(f"https://{session.remote}") != session.remote:

@@ -39,6 +39,8 @@ def _store(
     site: Site, viewer: Viewer, signal: Signal, *, body: bytes, content_type: str, content_encoding: str
 ) -> Answer:
     space = viewer.space(Scope.TEAM)
+    with site.database.read(space) as workspace:
+        redactor = boundary.redactor_of(workspace)
     answer = receiver.receive(
         site.database,
         workspace_id=space,
@@ -46,7 +48,7 @@ def _store(
         content_type=content_type,
         content_encoding=content_encoding,
         signal=signal,
-        redactor=boundary.redactor(),
+        redactor=redactor,
         rules=site.settings,
     )
     if answer.stored is not None and answer.stored.sessions:
