@@ -84,19 +84,22 @@ def _rules(app: App) -> "Settings":
 
 def _as_json(done: "Round") -> dict[str, Any]:
     values = asdict(done)
-    values["sent"]["sessions"] = sorted(done.sent.sessions)
+    for name in ("sessions", "deleted"):
+        values["sent"][name] = sorted(getattr(done.sent, name))
     return values
 
 
 def _say(app: App, done: "Round") -> None:
     sent, came = done.sent, done.came
-    if done.was_restored:
+    if done.taken_back:
         app.say(f"The server was restored from a copy: {count(done.taken_back, 'session')} went up again.")
     app.say(
         f"sent {count(sent.events, 'event')} of {count(len(sent.sessions), 'session')} "
         f"({bytes_text(sent.bytes)}) to {done.workspace} on {done.url}"
     )
     app.say(f"skills: {len(came.taken)} came or changed, {len(came.gone)} were put away")
+    if sent.deleted:
+        app.say(f"{count(len(sent.deleted), 'session')} had been deleted there, and will not be sent again")
     for name, why in {**sent.refused, **came.refused}.items():
         app.say(f"refused {name}: {why}")
     if not done.is_complete:
@@ -157,7 +160,7 @@ def state(app: App) -> dict[str, Any]:
     if found is None:
         return {"url": "", "problem": "", "hint": ""}
     known: dict[str, Any] = {"url": found.url, "workspace": found.workspace, "problem": "", "hint": ""}
-    known |= {"synced_at": None, "last_error": "", "waiting": 0}
+    known |= {"synced_at": None, "last_error": "", "waiting": 0, "deleted": 0}
     if not Path(app.database_path).exists():
         return known
     # Whoever has no server does not wait for SQLAlchemy.
@@ -167,6 +170,7 @@ def state(app: App) -> dict[str, Any]:
     with app.database() as database:
         with database.read(found.local_workspace) as workspace:
             held = remotes.remote(workspace)
+            known["deleted"] = remotes.deleted(workspace)
         known["waiting"] = len(pushing.waiting(database, found.local_workspace, rules=_rules(app)))
     if held is not None and held.url == found.url:
         known |= {"synced_at": held.synced_at, "last_error": held.last_error}
@@ -182,6 +186,8 @@ def lines(known: dict[str, Any]) -> list[str]:
         return []
     when = f"last sync {ago(known['synced_at'])}" if known["synced_at"] else "not synced yet"
     waits = f", {count(known['waiting'], 'session')} waiting" if known["waiting"] else ""
+    if known.get("deleted"):
+        waits += f", {count(known['deleted'], 'session')} deleted there"
     found = [f"team: {known['workspace'] or '?'} on {known['url']}; {when}{waits}"]
     if known["last_error"]:
         found.append(f"team: {known['last_error']}")

@@ -1,6 +1,6 @@
 """Keep how far a workspace of this machine is in sync with a server: what went up, and what came."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -141,7 +141,7 @@ def waiting(workspace: Workspace, *, with_refused: bool = False) -> list[Waiting
         .outerjoin(p, sa.and_(p.c.workspace_id == s.c.workspace_id, p.c.project_id == s.c.project_id))
         .outerjoin(offered, offered.c.session_id == s.c.session_id)
         .outerjoin(reported, reported.c.session_id == s.c.session_id)
-        .where(was_done(workspace), s.c.git_remote != "")
+        .where(was_done(workspace), s.c.git_remote != "", u.c.deleted_at.is_(None))
         .where(sa.or_(s.c.next_seq > sent_seq, offers > sent_offers, reports > sent_reports))
         .order_by(schema.earliest(s.c.ended_at), s.c.session_id)
     )
@@ -231,6 +231,21 @@ def take_back(workspace: Workspace, held: Mapping[str, int]) -> int:
         # What came with the events is sent again: it is known by its ids.
         workspace.execute(t.update().where(here).values(sent_offers=0, sent_reports=0))
     return changed
+
+
+def note_deleted(workspace: Workspace, session_ids: Collection[str]) -> None:
+    """Note that the server had sessions deleted: nothing of them is sent again."""
+    t, at = schema.uploads, datetime.now(UTC)
+    for session_id in sorted(session_ids):
+        row: dict[str, Any] = {"session_id": session_id, "sent_seq": 0, "sent_offers": 0, "sent_reports": 0}
+        bulk.put(workspace, t, row | {"refused": "", "sent_at": at, "deleted_at": at})
+
+
+def deleted(workspace: Workspace) -> int:
+    """Count the sessions that were deleted at the server and are here still."""
+    t = schema.uploads
+    here = (t.c.workspace_id == workspace.workspace_id, t.c.deleted_at.is_not(None))
+    return int(workspace.execute(sa.select(sa.func.count()).where(*here)).scalar_one())
 
 
 def received(workspace: Workspace) -> dict[str, Received]:

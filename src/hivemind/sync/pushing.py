@@ -59,6 +59,7 @@ class Sending:
 
     sessions: set[str] = field(default_factory=set)
     batches: int = 0
+    deleted: set[str] = field(default_factory=set)  #: sessions that were deleted there, and stay deleted
     gaps: int = 0  #: times that the server lacked what came before
     events: int = 0
     offers: int = 0
@@ -122,7 +123,8 @@ def push(
         gaps = done.gaps
         chosen = waiting(database, workspace_id, rules=rules, with_refused=with_refused)
         for batch in batches(parts(database, workspace_id, chosen, home=home)):
-            left = [part for part in batch if part.waiting.session_id not in done.refused]
+            over = done.refused.keys() | done.deleted
+            left = [part for part in batch if part.waiting.session_id not in over]
             if left and client.deadline.left_s:
                 _send(database, workspace_id, left, client=client, machine=machine, done=done)
         if done.gaps == gaps or not client.deadline.left_s:
@@ -184,6 +186,10 @@ def _stored(
             answer, session = answers.get(part.session.session_id), part.session
             if answer is None:
                 continue
+            if answer.fate is Fate.DELETED:
+                remotes.note_deleted(workspace, [session.session_id])
+                done.deleted.add(session.session_id)
+                continue
             is_stored = answer.fate is Fate.STORED
             done.gaps += not is_stored
             sent = session.to_seq if is_stored else min(answer.held, session.from_seq)
@@ -217,9 +223,11 @@ def ask_again(
     changed = 0
     for start in range(0, len(known), ASKED):
         asked = known[start : start + ASKED]
-        held = read_counts(client.post("/api/v1/sync/held", {"sessions": asked}).value)
+        held, deleted = read_counts(client.post("/api/v1/sync/held", {"sessions": asked}).value)
         with database.write(workspace_id) as workspace:
-            changed += remotes.take_back(workspace, {one: held.get(one, 0) for one in asked})
+            left = [one for one in asked if one not in deleted]
+            changed += remotes.take_back(workspace, {one: held.get(one, 0) for one in left})
+            remotes.note_deleted(workspace, deleted.intersection(asked))
     return changed
 
 

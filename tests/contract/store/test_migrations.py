@@ -21,7 +21,7 @@ from hivemind.store.database import HEAD, Database, open_database, open_url
 from hivemind.store.migrations import script_directory
 
 #: Those that a released version wrote.
-RELEASED = ("0001", "0002", "0003", "0004", "0005", "0006")
+RELEASED = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
 #: Search indexes are derived and apart from the schema.
 APART = ("event_documents", "events_search", "event_words", "skill_documents", "skills_search", "skill_words")
 AT = datetime(2026, 8, 9, tzinfo=UTC)
