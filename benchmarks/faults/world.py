@@ -26,7 +26,7 @@ from hivemind.errors import HivemindError
 from hivemind.store import schema, sessions
 from hivemind.store.database import Database, open_database
 from hivemind.store.sessions import ProjectFacts
-from hivemind.sync import pushing, running
+from hivemind.sync import preparing, running
 from hivemind.sync.credentials import Credentials
 
 REMOTE = "github.com/acme/shop"
@@ -111,7 +111,7 @@ class Machine:
 
     def waits(self) -> bool:
         """Say whether there is something that the server has not confirmed."""
-        return bool(pushing.waiting(self.database, "default", rules=RULES, with_refused=True))
+        return bool(preparing.waiting(self.database, "default", rules=RULES, with_refused=True))
 
     def settle(self) -> None:
         """Sync on a sound line until all has gone through."""

@@ -11,7 +11,7 @@ from machines import Computer, stored, texts
 
 from hivemind.domain.accounts import Role
 from hivemind.store import remotes, schema, sessions
-from hivemind.sync import pushing
+from hivemind.sync import preparing
 
 Make = Callable[..., Computer]
 
@@ -24,7 +24,7 @@ def delete(team: Thread, path: str, *, token: str) -> None:
 
 def planned(computer: Computer) -> list[str]:
     """Name the sessions that a dry run says would go up."""
-    found = pushing.plan(
+    found = preparing.plan(
         computer.database,
         "default",
         rules=computer.settings,

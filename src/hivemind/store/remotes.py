@@ -7,11 +7,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from hivemind.domain.events import EventKind
 from hivemind.store import bulk, schema
 from hivemind.store.database import Workspace
 from hivemind.store.origin import was_done
 
 MAX_ERROR_CHARS = 500
+_CHUNK = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,6 +172,20 @@ def events_between(workspace: Workspace, session_id: str, *, first: int, limit: 
         .limit(limit)
     )
     return list(workspace.execute(query))
+
+
+def calls(workspace: Workspace, session_id: str, call_ids: Sequence[str]) -> list[Any]:
+    """Give calls of tools of a session, by their ids."""
+    t, found = schema.events, list[Any]()
+    for start in range(0, len(call_ids), _CHUNK):
+        query = sa.select(t.c.tool_call_id, t.c.text, t.c.data).where(
+            t.c.workspace_id == workspace.workspace_id,
+            t.c.session_id == session_id,
+            t.c.kind == EventKind.TOOL_CALL.value,
+            t.c.tool_call_id.in_(call_ids[start : start + _CHUNK]),
+        )
+        found += workspace.execute(query)
+    return found
 
 
 def offers_of(workspace: Workspace, session_id: str, *, limit: int) -> list[Any]:
