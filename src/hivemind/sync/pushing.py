@@ -150,7 +150,13 @@ def _send(
             return
         _refused(database, workspace_id, batch[0], error.message, done=done)
         return
-    _stored(database, workspace_id, batch, receipt, done=done)
+    if _stored(database, workspace_id, batch, receipt, done=done):
+        return
+    # Restored since the round began: whatever else it lost is sent in the next pass.
+    done.gaps += 1
+    ask_again(database, workspace_id, client=client)
+    with database.write(workspace_id) as workspace:
+        remotes.update(workspace, receipt=receipt.number)
 
 
 def _refused(database: Database, workspace_id: str, part: _Part, why: str, *, done: Sending) -> None:
@@ -169,7 +175,8 @@ def _refused(database: Database, workspace_id: str, part: _Part, why: str, *, do
 
 def _stored(
     database: Database, workspace_id: str, batch: Sequence[_Part], receipt: Receipt, *, done: Sending
-) -> None:
+) -> bool:
+    """Note what a batch's answer says; False where the server has taken fewer batches than it had before."""
     answers = {held.session_id: held for held in receipt.sessions}
     done.batches += 1
     with database.write(workspace_id) as workspace:
@@ -194,7 +201,11 @@ def _stored(
                 done.reports += len(session.reports)
                 done.redactions += part.redactions
                 done.bytes += part.bytes
-        remotes.update(workspace, receipt=receipt.number)
+        known = remotes.remote(workspace)
+        is_behind = known is not None and receipt.number <= known.receipt
+        if not is_behind:
+            remotes.update(workspace, receipt=receipt.number)
+    return not is_behind
 
 
 def ask_again(
