@@ -23,9 +23,12 @@ from pathlib import Path
 
 import pytest
 
+from deeplake_stand_in import StandIn, standing_in
 from hivemind.store.database import Database, open_database, open_url
 
 ENGINES = ("sqlite", "postgresql")
+#: Beside these, the contract of the store holds over HTTP.
+OVER_HTTP = "deeplake"
 USER, PASSWORD = "hivemind", "s3cret"
 #: A database with the newest schema, which the others are copies of.
 _TEMPLATE = "hivemind_template"
@@ -195,12 +198,14 @@ class Maker:
     engine: str
     folder: Path
     server: Server | None
+    over: StandIn | None = None  #: the endpoint that the server is reached by
     _opened: list[Database] = field(default_factory=list)
 
     def place(self, *, is_migrated: bool = True) -> str:
         """Give the file or URL of a new database."""
         if self.server is not None:
-            return self.server.create(template=_TEMPLATE if is_migrated else "template0")
+            url = self.server.create(template=_TEMPLATE if is_migrated else "template0")
+            return self.over.url(url.rpartition("/")[2]) if self.over is not None else url
         return str(self.folder / f"database-{len(self._opened)}-{time.monotonic_ns()}" / "hivemind.db")
 
     def open(self, place: str = "") -> Database:
@@ -216,13 +221,29 @@ class Maker:
             opened.close()
 
 
-@pytest.fixture(params=ENGINES)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what takes `databases` on every engine; the store's contract holds over HTTP, too."""
+    if "databases" in metafunc.fixturenames:
+        is_contract = metafunc.definition.path.parent.match("contract/store")
+        names = (*ENGINES, OVER_HTTP) if is_contract else ENGINES
+        metafunc.parametrize("databases", names, indirect=True)
+
+
+@pytest.fixture
 def databases(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Maker]:
     """Give a maker of databases, once for each engine."""
-    started = request.getfixturevalue("server") if request.param == "postgresql" else None
-    maker = Maker(request.param, tmp_path, started)
+    started = request.getfixturevalue("server") if request.param != "sqlite" else None
+    over = request.getfixturevalue("stand_in") if request.param == OVER_HTTP else None
+    maker = Maker(request.param, tmp_path, started, over)
     yield maker
     maker.close()
+
+
+@pytest.fixture(scope="session")
+def stand_in(server: Server) -> Iterator[StandIn]:
+    """Run a stand-in for Deeplake's endpoint for the session."""
+    with standing_in(server) as running_one:
+        yield running_one
 
 
 @pytest.fixture
