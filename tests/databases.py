@@ -27,7 +27,7 @@ from deeplake_stand_in import StandIn, standing_in
 from hivemind.store.database import Database, open_database, open_url
 
 ENGINES = ("sqlite", "postgresql")
-#: Beside these, the contract of the store holds over HTTP.
+#: The contract of the store holds over HTTP, too.
 OVER_HTTP = "deeplake"
 USER, PASSWORD = "hivemind", "s3cret"
 #: A database with the newest schema, which the others are copies of.
@@ -221,20 +221,19 @@ class Maker:
             opened.close()
 
 
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run what takes `databases` on every engine; the store's contract holds over HTTP, too."""
-    if "databases" in metafunc.fixturenames:
-        is_contract = metafunc.definition.path.parent.match("contract/store")
-        names = (*ENGINES, OVER_HTTP) if is_contract else ENGINES
-        metafunc.parametrize("databases", names, indirect=True)
-
-
-@pytest.fixture
+@pytest.fixture(params=ENGINES)
 def databases(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Maker]:
     """Give a maker of databases, once for each engine."""
+    with making(request, tmp_path) as maker:
+        yield maker
+
+
+@contextmanager
+def making(request: pytest.FixtureRequest, folder: Path) -> Iterator[Maker]:
+    """Make databases of the engine that a test is run with."""
     started = request.getfixturevalue("server") if request.param != "sqlite" else None
     over = request.getfixturevalue("stand_in") if request.param == OVER_HTTP else None
-    maker = Maker(request.param, tmp_path, started, over)
+    maker = Maker(request.param, folder, started, over)
     yield maker
     maker.close()
 

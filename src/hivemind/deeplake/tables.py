@@ -6,7 +6,7 @@ from pathlib import Path
 from time import sleep
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from hivemind.store.engines.deeplake.endpoint import (
     API_URL,
@@ -17,6 +17,7 @@ from hivemind.store.engines.deeplake.endpoint import (
     failed,
     unusable,
 )
+from hivemind.store.engines.deeplake.opening import PLAIN_SCHEME, SCHEME
 
 #: Rows of one answer, at most; one holds a whole tool result.
 PAGE_ROWS = 200
@@ -50,6 +51,29 @@ def account_of(path: Path, *, variables: Mapping[str, str]) -> Account:
     if where.scheme != "https" and where.hostname not in LOCAL:
         raise unusable(f"{account.api_url!r} is not an https address, and the token would be readable")
     return account
+
+
+def store_url(url: str, path: Path, *, variables: Mapping[str, str]) -> str:
+    """Give a store's URL with its token; `deeplake:` alone is the workspace of the other product's login.
+
+    A login's token goes to the host of the login only; one for any other host is named for it.
+    """
+    scheme, _, rest = url.partition(":")
+    where = urlsplit(url)
+    if scheme not in (SCHEME, PLAIN_SCHEME) or where.password:
+        return url
+    token = variables.get("HIVEMIND_DEEPLAKE_TOKEN", "")
+    if not token or not rest.strip("/"):
+        account = account_of(path, variables=variables)
+        login = urlsplit(account.api_url)
+        if not rest.strip("/"):
+            parts = quote(account.organisation, safe=""), quote(account.workspace, safe="")
+            scheme = SCHEME if login.scheme == "https" else PLAIN_SCHEME
+            where = urlsplit(f"{scheme}://{login.netloc}/{'/'.join(parts)}")
+        elif where.netloc != login.netloc:
+            raise unusable(f"the login in {path} is for {login.netloc}, not for {where.netloc}")
+        token = token or account.token
+    return where._replace(netloc=f":{quote(token, safe='')}@{where.netloc}").geturl()
 
 
 class Tables:
