@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -31,7 +31,8 @@ class StandIn:
     server: Server
     token: str = TOKEN
     failures: list[int] = field(default_factory=list)  #: statuses that come before an answer
-    lost: list[bool] = field(default_factory=list)  #: whether the next answers are lost, once they are made
+    loses: Callable[[str], bool] = lambda _: False  #: whether the answer to a statement gets lost on its way
+    rewrites: Callable[[str], str] = lambda statement: statement  #: what is run in place of a statement
     body: bytes | None = None  #: what is answered instead
     settings: str = ""  #: libpq's `options` of each session
     asked: list[str] = field(default_factory=list)
@@ -75,7 +76,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         given = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         status, body = self._answer(given)
-        if self.stand_in.lost and self.stand_in.lost.pop(0):
+        if self.stand_in.loses(given["query"]):
             self.close_connection = True
             return
         self.send_response(status)
@@ -98,7 +99,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.session is None or self.session.closed or self.workspace != path[1]:
             self.finish_session()
             self.session, self.workspace = stand_in.open(path[1]), path[1]
-        status, answer = _run(self.session, given["query"])
+        status, answer = _run(self.session, stand_in.rewrites(given["query"]))
         return status, json.dumps(answer, default=str).encode()
 
     def finish_session(self) -> None:

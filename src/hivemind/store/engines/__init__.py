@@ -118,9 +118,9 @@ def of(bind: sa.Connection | sa.Engine) -> Seam:
         return sqlite
     # Nobody who has no server pays for it.
     if bind.dialect.driver == "deeplake":
-        from hivemind.store.engines import deeplake
+        from hivemind.store.engines.deeplake import seam
 
-        return deeplake
+        return seam
     from hivemind.store.engines import postgresql
 
     return postgresql

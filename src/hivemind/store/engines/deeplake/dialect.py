@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql.base import PGCompiler, PGDialect, PGExecuti
 from sqlalchemy.engine.interfaces import DBAPIModule
 
 from hivemind.store.engines.deeplake import driver
+from hivemind.store.engines.deeplake.endpoint import failed
 
 
 class _Time(sa.DateTime):
@@ -147,6 +148,13 @@ class DeeplakeDialect(PGDialect):
     def do_ping(self, dbapi_connection: Any) -> bool:  # noqa: ARG002
         """Say that there is no connection that could be lost."""
         return True
+
+    def _get_server_version_info(self, connection: Any) -> Any:
+        read: Callable[[Any], Any] = super()._get_server_version_info
+        try:
+            return read(connection)
+        except (AssertionError, TypeError) as error:
+            raise failed("the workspace does not say which PostgreSQL it speaks") from error
 
     def _set_backslash_escapes(self, connection: Any) -> None:
         asked = "SELECT current_setting('standard_conforming_strings')"

@@ -95,12 +95,14 @@ class Connection:
                 return
 
     def commit(self) -> None:
-        """Store all that was written, or raise and store nothing."""
-        if self._turn and self._writes:
-            self._stay()
-            self._turns.commit(self._turn, self._writes)
-            self._turn = ""
-        self.rollback()
+        """Store all that was written, or raise and store nothing; the transaction ends either way."""
+        try:
+            if self._turn and self._writes:
+                self._stay()
+                self._turns.commit(self._turn, self._writes)
+                self._turn = ""
+        finally:
+            self.rollback()
 
     def rollback(self) -> None:
         """Forget what was written, and let the next one have its turn."""

@@ -5,7 +5,7 @@ from urllib.parse import unquote
 import sqlalchemy as sa
 
 from hivemind.errors import HivemindError
-from hivemind.store.engines.deeplake.endpoint import LOCAL, Account, Endpoint
+from hivemind.store.engines.deeplake.endpoint import LOCAL, Account, Endpoint, failed
 from hivemind.store.engines.postgresql import opening as postgresql
 
 SCHEME, PLAIN_SCHEME = "deeplake", "deeplake+http"
@@ -74,7 +74,10 @@ def _bad_url(reason: str) -> HivemindError:
 
 def require_usable(connection: sa.Connection) -> None:
     """Refuse a workspace that lacks what turns are made of, or that does not see what was written at once."""
-    postgresql.require_usable(connection)
+    try:
+        postgresql.require_usable(connection)
+    except (sa.exc.InvalidRequestError, TypeError, ValueError) as error:
+        raise failed("the workspace does not say which PostgreSQL it speaks") from error
     _prepare(connection)
 
 

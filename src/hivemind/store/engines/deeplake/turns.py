@@ -134,12 +134,12 @@ class Turns:
         again = f"{write} RETURNING commit_id"
         seen += [self.lines(query) for _ in self.ask(again)]
         seen += [self.lines(query) for _ in range(2) if not self.ask(again)]
-        numbers = [json.loads(line[0]).get("n") for line in seen if line]
-        if numbers != [1, 0, 1, 1, 1]:
+        numbers = [line[0][:40] if line else "" for line in seen]
+        if numbers != [f'{{"n":{n}}}' for n in (1, 0, 1, 1, 1)]:
             raise HivemindError(
                 "deeplake-late",
-                f"the workspace does not keep what the store relies on: a row was counted {numbers} times"
-                " where [1, 0, 1, 1, 1] were right",
+                "the workspace does not keep what the store relies on: a row that was tried, taken back,"
+                f" written and written again was counted {numbers}, not once, never and then once",
                 hint="it may show writes late: keep the store in PostgreSQL or a file (docs/deeplake.md)",
             )
 
@@ -222,7 +222,7 @@ class Turns:
         if not isinstance(counts, list) or not isinstance(lines, list) or len(counts) != len(statements):
             raise failed("the answer to a transaction has no counts and rows")
         for write, count in zip(writes, counts, strict=False):
-            write.count = int(count)
+            write.count = count if isinstance(count, int) else -1
         return _texts(lines)
 
     def _run(self, turn: str, statements: list[dict[str, Any]], *, keep: bool) -> dict[str, Any]:
