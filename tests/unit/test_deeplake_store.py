@@ -362,6 +362,17 @@ def test_a_login_opens_its_own_host_only(tmp_path: Path) -> None:
     assert error.value.slug == "deeplake-account"
 
 
+def test_the_other_products_tables_are_left_as_they_are(stand_in: StandIn, server: Server) -> None:
+    """Some have our names and other columns: a workspace with them is refused, and none of ours is made."""
+    url = stand_in.url(server.create().rpartition("/")[2])
+    behind(server, url, "CREATE TABLE sessions (id text, message jsonb)")
+    error = refusal(url)
+    assert (error.slug, "already exists" in error.message) == ("database-unusable", True)
+    with plain(stand_in, url.rpartition("/")[2]) as endpoint:
+        found = endpoint.ask("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1").rows
+    assert found == [["hivemind_commits"], ["hivemind_turn"], ["sessions"]]
+
+
 def test_without_the_driver_it_is_said_what_to_install() -> None:
     """The quoting is the driver's; nothing else of ours is missing then."""
     code = (
