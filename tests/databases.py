@@ -81,6 +81,10 @@ class Server:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
+        self.start_again()
+
+    def start_again(self) -> None:
+        """Start what was stopped; after a crash it recovers first."""
         options = {
             "port": self.port,
             "listen_addresses": "127.0.0.1",

@@ -24,6 +24,14 @@ BODIES: dict[str, list[dict[str, Any]]] = {
     "/outcome": [{"outcome": "failure"}],
     "/context": [{"prompt": "how to deploy the shop?"}],
     "/workspaces": [{"name": "theirs"}],
+    "/settings": [
+        {
+            "publish_policy": "auto",
+            "share_policy": "auto",
+            "redaction_rules": [{"id": "all", "regex": "deploy.+"}],
+            "retention_days": 1,
+        }
+    ],
     "/tokens": [{"name": "more", "role": "reader"}],
     "/invitations": [{"role": "admin"}],
     "/device/approve": [{"user_code": "BBBB-BBBB"}],
@@ -199,6 +207,7 @@ LEAST = {
     ("post", "/invitations"): Role.ADMIN,
     ("delete", "/invitations/{invitation_id}"): Role.ADMIN,
     ("get", "/audit"): Role.ADMIN,
+    ("put", "/settings"): Role.ADMIN,
     ("get", "/export"): Role.ADMIN,
     ("post", "/skills/{skill_id}/decisions"): Role.REVIEWER,
     ("post", "/skills/{skill_id}/versions"): Role.WRITER,

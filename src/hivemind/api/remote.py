@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hivemind.api.transport import Question
+from hivemind.api.transport import AGENT, Question
 from hivemind.capture import announce, layout
 from hivemind.retrieval import Answer
 
@@ -83,6 +83,8 @@ class Remote:
             "budget_tokens": max(50, min(question.budget_tokens, 8_000)),
             "format": question.style,
         }
+        if question.session_id:
+            asked |= {"session": question.session_id, "agent": AGENT}
         status, said = self._post("/api/v1/context", asked, timeout_s=question.deadline_s)
         if status != 200:
             raise RuntimeError(f"{self.url} answered {status}: {str(said)[:300]}")

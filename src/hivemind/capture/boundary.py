@@ -1,12 +1,13 @@
 """The redactor of this process: what leaves the store or goes into it passes the same rules everywhere."""
 
 import threading
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from hivemind.capture.redaction import Redactor, Rule
+    from hivemind.store.database import Workspace
 
 _lock = threading.Lock()
 _folder: Path | None = None
@@ -33,6 +34,25 @@ def redactor() -> "Redactor":
             rules = user_rules(_folder) if _folder else ()
             _redactor = _with(rules) if rules else _built_in()
         return _redactor
+
+
+def redactor_of(workspace: "Workspace") -> "Redactor":
+    """Give the redactor of a workspace: of this process, with the rules that the team's admins added.
+
+    Raises HivemindError where those cannot be used.
+    """
+    from hivemind.store import workspace_settings
+
+    added = workspace_settings.value(workspace, workspace_settings.REDACTION_RULES)
+    pairs = tuple((str(one["id"]), str(one["regex"])) for one in added or ())
+    return _extended(redactor(), pairs) if pairs else redactor()
+
+
+@lru_cache(maxsize=64)
+def _extended(base: "Redactor", pairs: tuple[tuple[str, str], ...]) -> "Redactor":
+    from hivemind.capture.redaction.linear import LinearRule
+
+    return base.also([LinearRule(id=name, regex=regex) for name, regex in pairs])
 
 
 @cache

@@ -71,7 +71,11 @@ def serve(
                 app.note("tokens travel unencrypted: give --tls-cert and --tls-key, or --base-url https://…")
             app.note(f"serving on {address}; stop it with Ctrl-C")
             site = serving.site_of(
-                database, base_url=address, is_named=bool(named), metrics_token=metrics_token
+                database,
+                base_url=address,
+                is_named=bool(named),
+                metrics_token=metrics_token,
+                settings=app.team_settings,
             )
             stop = None if no_worker else _distilling(app, database)
             try:

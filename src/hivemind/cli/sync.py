@@ -130,14 +130,15 @@ def _plan(app: App, *, as_json: bool) -> None:
             one_line(one.remote, 40),
             str(one.events),
             str(one.offers),
+            str(one.reports),
             bytes_text(one.bytes),
             str(one.redactions),
             one_line(one.title, 60),
         ]
         for one in planned
     ]
-    heads = ["session", "agent", "repository", "events", "offers", "size", "redacted", "title"]
-    app.table(heads, rows, shrink="title", numbers="events offers size redacted")
+    heads = ["session", "agent", "repository", "events", "offers", "outcomes", "size", "redacted", "title"]
+    app.table(heads, rows, shrink="title", numbers="events offers outcomes size redacted")
     app.say(
         f"{count(len(planned), 'session')}, {count(sum(p.events for p in planned), 'event')}, "
         f"{bytes_text(sum(p.bytes for p in planned))} would be sent, "

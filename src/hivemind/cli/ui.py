@@ -76,6 +76,7 @@ def pages(app: App, database: "Database", *, host: str) -> "tuple[FastAPI, Local
         settings=app.settings,
         hosts=frozenset({host, host.replace(LOOPBACK, "localhost")}),
         is_local=True,
+        counts_ahead=True,
         cookie=cookie,
         data=app.data,
         after_decision=lambda _space: _follow(app, database),

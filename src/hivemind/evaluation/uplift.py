@@ -7,7 +7,7 @@ share of withholding, and the strata are pooled (`statistics.standardised`). Wha
 measured anew.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -73,11 +73,26 @@ def of_workspace(
     workspace: Workspace, *, by_model: bool = False, skill_ids: Sequence[str] | None = None
 ) -> list[Uplift]:
     """Give every skill that was ever offered, or some; with `by_model` a row for each of its models."""
-    strata: dict[tuple[str, str], list[Any]] = {}
-    for row in _strata(workspace, skill_ids=skill_ids):
-        strata.setdefault((row.skill_id, row.request_model if by_model else ""), []).append(row)
-    totals = _totals(workspace, by_model=by_model, skill_ids=skill_ids)
+    rows = list(_strata(workspace, skill_ids=skill_ids))
+    totals = _totals(workspace, skill_ids=skill_ids)
     known = _skills(workspace, {skill_id for skill_id, _ in totals})
+    return _measured(rows, totals if by_model else _of_all_models(totals), known, by_model=by_model)
+
+
+def by_skill_and_model(workspace: Workspace) -> tuple[dict[str, Uplift], list[Uplift]]:
+    """Give every skill that was ever offered, by its id, and a row for each of its models: counted once."""
+    rows, totals = list(_strata(workspace, skill_ids=None)), _totals(workspace, skill_ids=None)
+    known = _skills(workspace, {skill_id for skill_id, _ in totals})
+    whole = _measured(rows, _of_all_models(totals), known, by_model=False)
+    return {one.skill_id: one for one in whole}, _measured(rows, totals, known, by_model=True)
+
+
+def _measured(
+    rows: Iterable[Any], totals: Mapping[tuple[str, str], int], known: Mapping[str, Any], *, by_model: bool
+) -> list[Uplift]:
+    strata: dict[tuple[str, str], list[Any]] = {}
+    for row in rows:
+        strata.setdefault((row.skill_id, row.request_model if by_model else ""), []).append(row)
     return [
         _uplift(known[key[0]], key[1], exposures=totals[key], rows=strata.get(key, []))
         for key in sorted(totals)
@@ -147,19 +162,23 @@ def _sessions(row: Any) -> float:
     return row.n * row.n / row.squares if row and row.squares else 0.0
 
 
-def _totals(
-    workspace: Workspace, *, by_model: bool, skill_ids: Sequence[str] | None
-) -> dict[tuple[str, str], int]:
-    """Count the episodes that each skill was given to; 0 where it was only ever withheld."""
+def _of_all_models(totals: Mapping[tuple[str, str], int]) -> dict[tuple[str, str], int]:
+    found: dict[tuple[str, str], int] = {}
+    for (skill_id, _), number in totals.items():
+        found[skill_id, ""] = found.get((skill_id, ""), 0) + number
+    return found
+
+
+def _totals(workspace: Workspace, *, skill_ids: Sequence[str] | None) -> dict[tuple[str, str], int]:
+    """Count the episodes that each skill was given to by model; 0 where it was only ever withheld."""
     x = schema.exposures
-    model = x.c.request_model if by_model else sa.literal("")
     given = sa.func.sum(sa.case((x.c.arm == Arm.GIVEN.value, 1), else_=0))
-    query = sa.select(x.c.skill_id, model.label("model"), given.label("given")).where(
+    query = sa.select(x.c.skill_id, x.c.request_model.label("model"), given.label("given")).where(
         x.c.workspace_id == workspace.workspace_id
     )
     found: dict[tuple[str, str], int] = {}
     for chosen in _chosen(query, x.c.skill_id, skill_ids):
-        for row in workspace.execute(chosen.group_by(x.c.skill_id, model)):
+        for row in workspace.execute(chosen.group_by(x.c.skill_id, x.c.request_model)):
             found[row.skill_id, row.model] = int(row.given)
     return found
 

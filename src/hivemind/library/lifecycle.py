@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from hivemind.capture import boundary
 from hivemind.domain.skills import LIVE_STATES, TRANSITIONS, Finding, SkillDocument, SkillState
 from hivemind.errors import HivemindError
 from hivemind.library import rules
@@ -330,6 +331,7 @@ def context_for(
         others=tuple(other for other in _neighbours(workspace, project_id) if other.skill_id != skill_id),
         person_authored=person_authored,
         unknown_keys=unknown_keys,
+        redactor=boundary.redactor_of(workspace),
     )
 
 

@@ -51,10 +51,10 @@ def ranked(
         if skill_id in live
     ]
     thresholds = _thresholds(live.values())
+    current = store.current_among(workspace, [live[skill_id] for skill_id in found])
     candidates = []
     for skill_id in found:
-        skill = live[skill_id]
-        version = store.version_of(workspace, skill_id, version=skill.version)
+        skill, version = live[skill_id], current[skill_id]
         body = version.document.body
         columns = (skill.name, f"{skill.description} {version.requests}", body)
         matched = _matched(weights, columns)

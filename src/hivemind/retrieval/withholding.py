@@ -48,6 +48,18 @@ def assign(
     if any(model for by_model in shares.values() for model in by_model):
         model = model_of(connection, workspace_id=workspace_id, session_id=session_id, agent=agent)
     decided = {**_decided(connection, workspace_id, session_id, ids), **(known or {})}
+    return drawn(ids, session_id=session_id, model=model, shares=shares, decided=decided)
+
+
+def drawn(
+    ids: "Collection[str]",
+    *,
+    session_id: str,
+    model: str,
+    shares: "Mapping[str, Mapping[str, float]]",
+    decided: "Mapping[str, Assignment]",
+) -> "dict[str, Assignment]":
+    """Give each skill's arm and share, from the shares of each model and what was decided before."""
     found = {}
     for skill_id in ids:
         by_model = shares.get(skill_id, {})

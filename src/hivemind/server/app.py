@@ -19,8 +19,11 @@ def create_app(site: Site) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        stop = pages.counting_ahead(app) if site.counts_ahead else None
         async with tools.running():
             yield
+        if stop is not None:
+            stop()
 
     app = FastAPI(
         lifespan=lifespan,

@@ -30,6 +30,15 @@ class Caller:
     session_id: str = ""
 
 
+def of_call(client: str, meta: Mapping[str, Any] | None) -> Caller:
+    """Name the caller as far as the call itself says it."""
+    first = client.lower().partition("-")[0]
+    agent = CLIENTS.get(first, first)
+    turn = (meta or {}).get(TURN)
+    said = turn.get("session_id") if agent == "codex" and isinstance(turn, Mapping) else None
+    return Caller(agent=agent, session_id=session_key(said) if isinstance(said, str) and said else "")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
     """Hold what a server process knows of where it runs."""
@@ -41,12 +50,10 @@ class Surroundings:
 
     def caller(self, client: str, meta: Mapping[str, Any] | None) -> Caller:
         """Name the caller, given what the client calls itself and what it said beside the call."""
-        first = client.lower().partition("-")[0]
-        agent = CLIENTS.get(first, first)
-        turn = (meta or {}).get(TURN)
-        said = turn.get("session_id") if agent == "codex" and isinstance(turn, Mapping) else None
-        if isinstance(said, str) and said:
-            return Caller(agent=agent, session_id=session_key(said))
+        told = of_call(client, meta)
+        if told.session_id:
+            return told
+        agent = told.agent
         claimed = self.variables.get(VARIABLES.get(agent, ""), "")
         found = self._ask(agent, session_key(claimed) if claimed else "") if agent else ""
         return Caller(agent=agent, session_id=found)

@@ -30,6 +30,7 @@ from hivemind.domain.skills import LIVE_STATES
 from hivemind.errors import HivemindError
 from hivemind.library import document
 from hivemind.retrieval import past
+from hivemind.retrieval.rank import Candidate
 from hivemind.retrieval.render import harmless
 from hivemind.server.caller import Caller, Surroundings
 from hivemind.server.tool_places import OnMachine, Place
@@ -141,11 +142,16 @@ class Library:
 
     def skills_search(self, query: Query, limit: Limit = 5, *, caller: Caller = NOBODY) -> SkillsFound:
         """Search the skills that this project's earlier sessions taught, the best first."""
-        with self.place.reading() as workspace:
-            found = self.place.ranked(workspace, query, limit=limit)
-            live = bool(found) or bool(self._live(workspace))
-            arms = self.place.arms(workspace, caller, [one.skill_id for one in found])
-            found = [one for one in found if arms[one.skill_id][0] == Arm.GIVEN]
+        ranked: dict[str, tuple[Candidate, str]] = {}
+        live = False
+        for workspace in self.place.libraries():
+            fresh = self.place.ranked(workspace, query, limit=limit)
+            live = live or bool(fresh) or bool(self._live(workspace))
+            arms = self.place.arms(workspace, caller, [one.skill_id for one in fresh])
+            for one in fresh:
+                ranked.setdefault(one.skill_id, (one, arms[one.skill_id][0]))
+        best = sorted(ranked.values(), key=lambda each: -each[0].score)
+        found = [one for one, arm in best[:limit] if arm == Arm.GIVEN]
         return SkillsFound(
             skills=[
                 SkillFound(
@@ -165,17 +171,21 @@ class Library:
 
     def skills_load(self, name: Name, *, caller: Caller = NOBODY) -> str:
         """Load the whole text of a skill."""
-        with self.place.reading() as workspace:
+        names: list[str] = []
+        for workspace in self.place.libraries():
             live = self._live(workspace)
-            if not live:
-                return self._nothing("skill")
+            names += [one.name for one in live]
             # A project's own skill comes before one of every project that has its name.
             named = sorted((one for one in live if one.name == name), key=lambda one: not one.project_id)
-            if not named:
-                raise _unknown_skill(name, [one.name for one in live])
-            skill = named[0]
-            version = stored.version_of(workspace, skill.skill_id, version=skill.version)
-            arm, share = self.place.arms(workspace, caller, [skill.skill_id])[skill.skill_id]
+            if named:
+                skill = named[0]
+                version = stored.version_of(workspace, skill.skill_id, version=skill.version)
+                arm, share = self.place.arms(workspace, caller, [skill.skill_id])[skill.skill_id]
+                break
+        else:
+            if not names:
+                return self._nothing("skill")
+            raise _unknown_skill(name, names)
         if arm == Arm.GIVEN:
             return harmless(document.render(version.document))
         self._withheld(skill, share=share, caller=caller)
@@ -242,6 +252,7 @@ class Library:
         with self.place.reading() as workspace:
             session = sessions.session(workspace, session_id) if session_id else self.place.newest(workspace)
             event_id = sessions.latest_prompt(workspace, session.session_id)
+            redactor = boundary.redactor_of(workspace)
         said = Report(
             session_id=session.session_id,
             event_id=event_id,
@@ -249,7 +260,7 @@ class Library:
             score=reward,
             actor=f"agent:{session.agent}",
             at=datetime.now(UTC),
-            note=boundary.redactor().redact(note.strip()).text,
+            note=redactor.redact(note.strip()).text,
         )
         with self.place.writing() as workspace:
             episodes.report(workspace, said)

@@ -1,7 +1,8 @@
 """`/mcp`: the tools of agents over streamable HTTP, with the tokens of the API, call by call."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from typing import Any, cast
 
 from anyio.to_thread import run_sync
 from fastapi import FastAPI, Request
@@ -11,9 +12,12 @@ from mcp.server.transport_security import TransportSecuritySettings
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from hivemind.domain.events import session_key
+from hivemind.domain.text import storable
 from hivemind.errors import HivemindError
 from hivemind.server import mcp, problems
 from hivemind.server.access.viewer import Viewer
+from hivemind.server.caller import Caller, of_call
 from hivemind.server.site import Site
 from hivemind.server.tool_places import OnServer
 
@@ -33,7 +37,7 @@ class Endpoint:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Make the server of the tools, and end it with the application."""
-        server = mcp.serving(self._library)
+        server = mcp.serving(self._library, caller_of=_caller)
         manager = StreamableHTTPSessionManager(
             server._lowlevel_server,  # the SDK mounts it by an application of its own otherwise
             json_response=True,
@@ -77,7 +81,26 @@ class Endpoint:
         if not isinstance(viewer, Viewer) or not isinstance(request, Request):
             raise HivemindError("not-let-in", "nobody is let in here", hint="send a token")
         project = request.query_params.get("project", "")[:MAX_PROJECT_CHARS]
-        return mcp.Library(place=OnServer(database=self.site.database, viewer=viewer, project=project))
+        return mcp.Library(
+            place=OnServer(
+                database=self.site.database,
+                viewer=viewer,
+                project=project,
+                withholds=self.site.settings.holdout_enabled,
+            )
+        )
+
+
+def _caller(context: Context) -> Caller:
+    """Name the session by what the call says of it, else by the address that it is made to."""
+    request = context.request_context
+    client = request.session.client_params
+    name = client.client_info.name if client is not None else ""
+    told = of_call(name, cast("Mapping[str, Any] | None", request.meta))
+    if told.session_id or not isinstance(request.request, Request):
+        return told
+    named = storable(request.request.query_params.get("session", ""))[:MAX_PROJECT_CHARS]
+    return Caller(agent=told.agent, session_id=session_key(named) if named else "")
 
 
 def install(app: FastAPI, endpoint: Endpoint) -> None:

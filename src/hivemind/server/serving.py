@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from fastapi import FastAPI
 
+from hivemind.config import Settings
 from hivemind.domain.accounts import Role
 from hivemind.errors import HivemindError
 from hivemind.server.access import joining
@@ -96,7 +97,14 @@ def checked_base_url(text: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
-def site_of(database: Database, *, base_url: str, is_named: bool, metrics_token: str = "") -> Site:
+def site_of(
+    database: Database,
+    *,
+    base_url: str,
+    is_named: bool,
+    metrics_token: str = "",
+    settings: Settings | None = None,
+) -> Site:
     """Give the site of a team's server; `is_named` where its operator said how it is reached."""
     is_known = is_named or _is_loopback(urlsplit(base_url).hostname or "")
     return Site(
@@ -106,6 +114,8 @@ def site_of(database: Database, *, base_url: str, is_named: bool, metrics_token:
         base_url=base_url,
         hosts=_hosts(base_url) if is_known else frozenset(),
         metrics_token=metrics_token,
+        settings=settings or Settings(),
+        counts_ahead=True,
         after_decision=lambda space: _settle(database, space),
     )
 

@@ -58,6 +58,7 @@ class Site:
     hosts: frozenset[str] = frozenset()
     metrics_token: str = ""  #: what a collector of figures sends; without one there are no figures to be had
     is_local: bool = False  #: a machine's own pages, for its one user
+    counts_ahead: bool = False  #: figures of the pages are counted right after the start
     cookie: str = ""  #: holds the browser session of local pages; empty: that of a team (access/team.py)
     after_decision: Callable[[str], None] = _nothing  #: called with the space in which skills were decided on
     machine: OwnMachine | None = None  #: where the pages are local

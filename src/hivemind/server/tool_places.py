@@ -16,6 +16,7 @@ from hivemind.retrieval.rank import Candidate, rank
 from hivemind.server import worker_socket
 from hivemind.server.access.viewer import Viewer
 from hivemind.server.caller import Caller
+from hivemind.server.drawing import Draw
 from hivemind.store import audit, sessions
 from hivemind.store.database import Database, Workspace, open_database, open_read_only
 
@@ -33,6 +34,9 @@ class Place(Protocol):
     @contextmanager
     def reading(self) -> Iterator[Workspace]:
         """Open a transaction that reads."""
+
+    def libraries(self) -> Iterator[Workspace]:
+        """Read the spaces whose skills are meant, one after the other, the nearest first."""
 
     @contextmanager
     def writing(self) -> Iterator[Workspace]:
@@ -76,6 +80,11 @@ class OnMachine:
                 yield Workspace(connection, self.workspace_id)
         finally:
             engine.dispose()
+
+    def libraries(self) -> Iterator[Workspace]:
+        """Read the one workspace."""
+        with self.reading() as workspace:
+            yield workspace
 
     @contextmanager
     def writing(self) -> Iterator[Workspace]:
@@ -146,6 +155,7 @@ class OnServer:
     database: Database
     viewer: Viewer
     project: str = ""
+    withholds: bool = True
 
     @property
     def workspace_id(self) -> str:
@@ -157,6 +167,13 @@ class OnServer:
         """Open a transaction that reads."""
         with self.database.read(self.workspace_id) as workspace:
             yield workspace
+
+    def libraries(self) -> Iterator[Workspace]:
+        """Read the spaces that the token is good for: the team's, the organisation's, one's own."""
+        for scope in (Scope.TEAM, Scope.ORG, Scope.ME):
+            if scope in self.viewer.scopes:
+                with self.database.read(self.viewer.space(scope)) as workspace:
+                    yield workspace
 
     @contextmanager
     def writing(self) -> Iterator[Workspace]:
@@ -182,13 +199,11 @@ class OnServer:
         return shared.ranked(workspace, query, project_id=self.project_id(workspace), limit=limit)
 
     def arms(
-        self,
-        workspace: Workspace,  # noqa: ARG002 - nothing is drawn
-        caller: Caller,  # noqa: ARG002
-        skill_ids: Sequence[str],
+        self, workspace: Workspace, caller: Caller, skill_ids: Sequence[str]
     ) -> Mapping[str, withholding.Assignment]:
-        """Give everything, as to every session that is not known."""
-        return dict.fromkeys(skill_ids, (withholding.GIVEN, 0.0))
+        """Say which of a space's skills the caller's session is given."""
+        draw = Draw(viewer=self.viewer, caller=caller, is_on=self.withholds)
+        return draw.arms(workspace, skill_ids)
 
     def note(self, action: str, subject: str, *, detail: Mapping[str, Any]) -> None:
         """Write it into the log of the team."""

@@ -1,7 +1,7 @@
 """Write and read episodes with their grades, and what was reported about them."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -155,34 +155,49 @@ def report(workspace: Workspace, new: Report) -> str:
 
     Where that changes an outcome, the session is due to be distilled again, in the same transaction.
     """
-    t = schema.outcomes
-    before = _labels(workspace, new.session_id)
-    here = sa.and_(t.c.workspace_id == workspace.workspace_id, t.c.session_id == new.session_id)
-    number = (
-        workspace.execute(sa.select(sa.func.coalesce(sa.func.max(t.c.number), 0)).where(here)).scalar_one()
-        + 1
-    )
+    number = _last_number(workspace, new.session_id) + 1
     key = f"{new.session_id}\0{number}\0{new.label}\0{new.at.isoformat()}"
     outcome_id = "r" + hashlib.blake2b(key.encode(), digest_size=12).hexdigest()
-    workspace.execute(
-        t.insert().values(
-            workspace_id=workspace.workspace_id,
-            outcome_id=outcome_id,
-            session_id=new.session_id,
-            number=number,
-            event_id=new.event_id,
-            score_label=new.label,
-            score_value=new.score,
-            evaluation_name=new.actor,
-            commit_id=new.commit,
-            note=new.note,
-            at=new.at,
-        )
-    )
-    apply_reports(workspace, new.session_id)
-    if before != _labels(workspace, new.session_id):
-        _make_due(workspace, new.session_id)
+    receive(workspace, new.session_id, {outcome_id: new})
     return outcome_id
+
+
+def receive(workspace: Workspace, session_id: str, said: Mapping[str, Report]) -> int:
+    """Append those reports on a session that are new, by their ids, as `report` does; give how many were."""
+    known = {row.outcome_id for row in reports(workspace, session_id)}
+    new = {outcome_id: one for outcome_id, one in said.items() if outcome_id not in known}
+    if not new:
+        return 0
+    before = _labels(workspace, session_id)
+    first = _last_number(workspace, session_id) + 1
+    rows = [
+        {
+            "workspace_id": workspace.workspace_id,
+            "outcome_id": outcome_id,
+            "session_id": session_id,
+            "number": number,
+            "event_id": one.event_id,
+            "score_label": one.label,
+            "score_value": one.score,
+            "evaluation_name": one.actor,
+            "commit_id": one.commit,
+            "note": one.note,
+            "at": one.at,
+        }
+        for number, (outcome_id, one) in enumerate(new.items(), first)
+    ]
+    bulk.append(workspace, schema.outcomes, rows)
+    apply_reports(workspace, session_id)
+    if before != _labels(workspace, session_id):
+        _make_due(workspace, session_id)
+    return len(new)
+
+
+def _last_number(workspace: Workspace, session_id: str) -> int:
+    t = schema.outcomes
+    here = sa.and_(t.c.workspace_id == workspace.workspace_id, t.c.session_id == session_id)
+    query = sa.select(sa.func.coalesce(sa.func.max(t.c.number), 0)).where(here)
+    return int(workspace.execute(query).scalar_one())
 
 
 def reports(workspace: Workspace, session_id: str) -> list[Any]:
@@ -200,7 +215,8 @@ def reports(workspace: Workspace, session_id: str) -> list[Any]:
 def apply_reports(workspace: Workspace, session_id: str) -> None:
     """Lay what was reported over the grades: the latest report on an episode wins, an agent's own last."""
     t = schema.episodes
-    said = reports(workspace, session_id)
+    # By when it was said: what a machine was too long offline to send does not overrule what came since.
+    said = sorted(reports(workspace, session_id), key=lambda row: (row.at, row.number))
     found = of_session(workspace, session_id)
     of_event = {key: _episode_of(workspace, key, found) for key in {r.event_id for r in said if r.event_id}}
     for episode in found:

@@ -25,6 +25,8 @@ MAX_ATTEMPTS = 8
 MAX_ERROR_CHARS = 1_000
 #: The kinds of job that distil a project, and that bring up to date what concerns several of them.
 DISTIL, SETTLE = "distil", "settle"
+#: The kind that deletes what a workspace keeps no longer.
+PRUNE = "prune"
 #: The key of a job that is for a whole workspace.
 WHOLE = "workspace"
 MAX_KEY_CHARS, MAX_KIND_CHARS, MAX_OWNER_CHARS = 200, 32, 180
@@ -95,6 +97,11 @@ def ask_to_distil(workspace: Workspace, project_id: str) -> None:
 def ask_to_settle(workspace: Workspace, *, after: timedelta = timedelta()) -> None:
     """Ask for what concerns a whole workspace to be brought up to date."""
     enqueue(workspace, SETTLE, WHOLE, due_at=workspace.seam.now(workspace.connection) + after)
+
+
+def ask_to_prune(workspace: Workspace) -> None:
+    """Ask for sessions to be deleted that are older than the workspace keeps them."""
+    enqueue(workspace, PRUNE, WHOLE)
 
 
 def claim(

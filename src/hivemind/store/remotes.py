@@ -45,6 +45,8 @@ class Waiting:
     sent_seq: int
     offers: int
     sent_offers: int
+    reports: int
+    sent_reports: int
     refused: str
 
 
@@ -114,16 +116,12 @@ def update(workspace: Workspace, **values: Any) -> None:
 
 def waiting(workspace: Workspace, *, with_refused: bool = False) -> list[Waiting]:
     """Give the sessions of repositories that have more than was sent, the longest ended first."""
-    s, u, p, o = schema.sessions, schema.uploads, schema.projects, schema.offers
-    here = workspace.workspace_id
-    counted = (
-        sa.select(o.c.session_id, sa.func.count().label("offers"))
-        .where(o.c.workspace_id == here)
-        .group_by(o.c.session_id)
-        .subquery()
+    s, u, p = schema.sessions, schema.uploads, schema.projects
+    offered, reported = (_counted(workspace, t) for t in (schema.offers, schema.outcomes))
+    offers, reports = (sa.func.coalesce(t.c.rows, 0) for t in (offered, reported))
+    sent_seq, sent_offers, sent_reports = (
+        sa.func.coalesce(c, 0) for c in (u.c.sent_seq, u.c.sent_offers, u.c.sent_reports)
     )
-    offers = sa.func.coalesce(counted.c.offers, 0)
-    sent_seq, sent_offers = (sa.func.coalesce(c, 0) for c in (u.c.sent_seq, u.c.sent_offers))
     refused = sa.func.coalesce(u.c.refused, "")
     query = (
         sa.select(
@@ -135,18 +133,31 @@ def waiting(workspace: Workspace, *, with_refused: bool = False) -> list[Waiting
             sent_seq.label("sent_seq"),
             sent_offers.label("sent_offers"),
             offers.label("offers"),
+            sent_reports.label("sent_reports"),
+            reports.label("reports"),
             refused.label("refused"),
         )
         .outerjoin(u, sa.and_(u.c.workspace_id == s.c.workspace_id, u.c.session_id == s.c.session_id))
         .outerjoin(p, sa.and_(p.c.workspace_id == s.c.workspace_id, p.c.project_id == s.c.project_id))
-        .outerjoin(counted, counted.c.session_id == s.c.session_id)
+        .outerjoin(offered, offered.c.session_id == s.c.session_id)
+        .outerjoin(reported, reported.c.session_id == s.c.session_id)
         .where(was_done(workspace), s.c.git_remote != "")
-        .where(sa.or_(s.c.next_seq > sent_seq, offers > sent_offers))
+        .where(sa.or_(s.c.next_seq > sent_seq, offers > sent_offers, reports > sent_reports))
         .order_by(schema.earliest(s.c.ended_at), s.c.session_id)
     )
     if not with_refused:
         query = query.where(refused == "")
     return [Waiting(**row._mapping) for row in workspace.execute(query)]
+
+
+def _counted(workspace: Workspace, table: sa.Table) -> sa.Subquery:
+    """Count a table's rows of each session."""
+    return (
+        sa.select(table.c.session_id, sa.func.count().label("rows"))
+        .where(table.c.workspace_id == workspace.workspace_id)
+        .group_by(table.c.session_id)
+        .subquery()
+    )
 
 
 def events_between(workspace: Workspace, session_id: str, *, first: int, limit: int) -> list[Any]:
@@ -186,11 +197,18 @@ def offers_of(workspace: Workspace, session_id: str, *, limit: int) -> list[Any]
 
 
 def put_upload(
-    workspace: Workspace, session_id: str, *, sent_seq: int, sent_offers: int, refused: str = ""
+    workspace: Workspace,
+    session_id: str,
+    *,
+    sent_seq: int,
+    sent_offers: int,
+    sent_reports: int = 0,
+    refused: str = "",
 ) -> None:
     """Keep how far a session has gone up."""
     values: dict[str, Any] = {"session_id": session_id, "sent_seq": sent_seq, "sent_offers": sent_offers}
-    values |= {"refused": refused[:MAX_ERROR_CHARS], "sent_at": datetime.now(UTC)}
+    values |= {"sent_reports": sent_reports, "refused": refused[:MAX_ERROR_CHARS]}
+    values["sent_at"] = datetime.now(UTC)
     bulk.put(workspace, schema.uploads, values)
 
 
@@ -211,7 +229,7 @@ def take_back(workspace: Workspace, held: Mapping[str, int]) -> int:
         less = t.update().where(here, t.c.sent_seq > number)
         changed += workspace.execute(less.values(sent_seq=number)).rowcount
         # What came with the events is sent again: it is known by its ids.
-        workspace.execute(t.update().where(here).values(sent_offers=0))
+        workspace.execute(t.update().where(here).values(sent_offers=0, sent_reports=0))
     return changed
 
 

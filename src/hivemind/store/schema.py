@@ -27,6 +27,7 @@ from hivemind.store.schema_team import received as received
 from hivemind.store.schema_team import remotes as remotes
 from hivemind.store.schema_team import tokens as tokens
 from hivemind.store.schema_team import uploads as uploads
+from hivemind.store.schema_team import workspace_settings as workspace_settings
 
 workspaces = Table(
     "workspaces",

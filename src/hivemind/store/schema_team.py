@@ -107,6 +107,17 @@ keys = Table(
     comment="what a server signs a workspace's skills with",
 )
 
+workspace_settings = Table(
+    "workspace_settings",
+    metadata,
+    workspace_column(),
+    Column("key", String(64), primary_key=True, comment="publish.policy, share.policy, retention.days, …"),
+    Column("value", JSON, nullable=False),
+    Column("person_id", String(32), nullable=False, default="", comment="who set it last"),
+    Column("at", UtcTime, nullable=False),
+    comment="what a team's admins set for their workspace; what has no row is as the server has it",
+)
+
 remotes = Table(
     "remotes",
     metadata,
@@ -129,6 +140,7 @@ uploads = Table(
     Column("session_id", String(200), primary_key=True),
     Column("sent_seq", Integer, nullable=False, default=0, comment="events that the server has"),
     Column("sent_offers", Integer, nullable=False, default=0, comment="offers that the server has"),
+    Column("sent_reports", Integer, nullable=False, default=0, comment="reported outcomes that it has"),
     Column("refused", Text, nullable=False, default="", comment="why the server will not have it"),
     Column("sent_at", UtcTime, nullable=False),
     comment="how far each session has gone up to the server",

@@ -337,6 +337,18 @@ def versions(workspace: Workspace, skill_id: str, *, only: int | None = None) ->
     return [_version(row) for row in workspace.execute(query.order_by(t.c.version))]
 
 
+def current_among(workspace: Workspace, found: Sequence[Skill]) -> dict[str, Version]:
+    """Give the current versions of some skills, by their ids."""
+    t = schema.skill_versions
+    by_number: dict[int, list[str]] = {}
+    for one in found:
+        by_number.setdefault(one.version, []).append(one.skill_id)
+    named = (sa.and_(t.c.version == number, t.c.skill_id.in_(ids)) for number, ids in by_number.items())
+    # By the key, not by a join: PostgreSQL goes wrong about that in a table that it has no figures of yet.
+    query = sa.select(t).where(t.c.workspace_id == workspace.workspace_id, sa.or_(sa.false(), *named))
+    return {row.skill_id: _version(row) for row in workspace.execute(query)}
+
+
 def current_versions(
     workspace: Workspace, *, states: Sequence[SkillState], project_id: str | None = None
 ) -> list[Version]:
@@ -454,16 +466,10 @@ def _strings(data: Any) -> Iterator[str]:
 
 def support(workspace: Workspace, lesson_ids: Sequence[str]) -> int:
     """Count the distinct sessions that show any of the lessons."""
-    t = schema.occurrences
-    seen: set[str] = set()
+    t, seen = schema.occurrences, set[str]()
+    shown = sa.select(t.c.session_id).distinct().where(t.c.workspace_id == workspace.workspace_id)
     for chunk in _chunks(lesson_ids):
-        seen.update(
-            workspace.execute(
-                sa.select(t.c.session_id)
-                .distinct()
-                .where(t.c.workspace_id == workspace.workspace_id, t.c.lesson_id.in_(chunk))
-            ).scalars()
-        )
+        seen.update(workspace.execute(shown.where(t.c.lesson_id.in_(chunk))).scalars())
     return len(seen)
 
 

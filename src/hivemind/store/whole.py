@@ -1,6 +1,7 @@
 """Read and delete all that a workspace holds of something: for an export, and for a person's request."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,6 +12,7 @@ from hivemind.store.database import Workspace
 #: What an export has, in this order; tokens, keys and what is derived are no part of it.
 EXPORTED = (
     schema.members,
+    schema.workspace_settings,
     schema.projects,
     schema.skills,
     schema.skill_versions,
@@ -55,6 +57,25 @@ def sessions_of(workspace: Workspace, person_id: str) -> list[str]:
         t.c.workspace_id == workspace.workspace_id, t.c.person_id == person_id
     )
     return sorted(workspace.execute(query).scalars())
+
+
+def ended_before(workspace: Workspace, at: datetime, *, limit: int) -> list[str]:
+    """Name sessions whose latest event is older, the oldest first; one without any time is none of them."""
+    t = schema.sessions
+    query = (
+        sa.select(t.c.session_id)
+        .where(t.c.workspace_id == workspace.workspace_id, t.c.ended_at < at)
+        .order_by(t.c.ended_at, t.c.session_id)
+        .limit(limit)
+    )
+    return list(workspace.execute(query).scalars())
+
+
+def count_ended_before(workspace: Workspace, at: datetime) -> int:
+    """Count the sessions whose latest event is older."""
+    t = schema.sessions
+    query = sa.select(sa.func.count()).where(t.c.workspace_id == workspace.workspace_id, t.c.ended_at < at)
+    return int(workspace.execute(query).scalar_one())
 
 
 def forget_machines(workspace: Workspace, person_id: str) -> int:

@@ -8,18 +8,23 @@ from typing import Any, Protocol
 from hivemind.capture import boundary, exclusion, ingest
 from hivemind.domain.events import Event, EventKind, ResultStatus, Usage
 from hivemind.domain.exposures import Arm, Channel, Offer
-from hivemind.store import remotes
+from hivemind.domain.outcomes import Report
+from hivemind.store import episodes, remotes
 from hivemind.store.database import Database
 from hivemind.store.remotes import Waiting
 from hivemind.sync.client import Client, RefusedError
 from hivemind.sync.places import Places
 from hivemind.sync.wire import (
+    MAX_NAME_CHARS,
+    MAX_NOTE_CHARS,
+    MAX_REPORTS,
     Batch,
     Fate,
     Machine,
     Receipt,
     SentEvent,
     SentOffer,
+    SentReport,
     SentSession,
     canonical,
     read_counts,
@@ -57,6 +62,7 @@ class Sending:
     gaps: int = 0  #: times that the server lacked what came before
     events: int = 0
     offers: int = 0
+    reports: int = 0
     redactions: int = 0
     bytes: int = 0  #: of the events before they are compressed
     refused: dict[str, str] = field(default_factory=dict)
@@ -71,6 +77,7 @@ class _Part:
     bytes: int
     redactions: int
     sent_offers: int
+    sent_reports: int
 
 
 def waiting(
@@ -143,7 +150,13 @@ def _send(
             return
         _refused(database, workspace_id, batch[0], error.message, done=done)
         return
-    _stored(database, workspace_id, batch, receipt, done=done)
+    if _stored(database, workspace_id, batch, receipt, done=done):
+        return
+    # Restored since the round began: whatever else it lost is sent in the next pass.
+    done.gaps += 1
+    ask_again(database, workspace_id, client=client)
+    with database.write(workspace_id) as workspace:
+        remotes.update(workspace, receipt=receipt.number)
 
 
 def _refused(database: Database, workspace_id: str, part: _Part, why: str, *, done: Sending) -> None:
@@ -155,13 +168,15 @@ def _refused(database: Database, workspace_id: str, part: _Part, why: str, *, do
             one.session_id,
             sent_seq=part.session.from_seq,
             sent_offers=one.sent_offers,
+            sent_reports=one.sent_reports,
             refused=why,
         )
 
 
 def _stored(
     database: Database, workspace_id: str, batch: Sequence[_Part], receipt: Receipt, *, done: Sending
-) -> None:
+) -> bool:
+    """Note what a batch's answer says; False where the server has taken fewer batches than it had before."""
     answers = {held.session_id: held for held in receipt.sessions}
     done.batches += 1
     with database.write(workspace_id) as workspace:
@@ -177,14 +192,20 @@ def _stored(
                 session.session_id,
                 sent_seq=sent,
                 sent_offers=part.sent_offers if is_stored else 0,
+                sent_reports=part.sent_reports if is_stored else 0,
             )
             if is_stored:
                 done.sessions.add(session.session_id)
                 done.events += session.to_seq - session.from_seq
                 done.offers += len(session.offers)
+                done.reports += len(session.reports)
                 done.redactions += part.redactions
                 done.bytes += part.bytes
-        remotes.update(workspace, receipt=receipt.number)
+        known = remotes.remote(workspace)
+        is_behind = known is not None and receipt.number <= known.receipt
+        if not is_behind:
+            remotes.update(workspace, receipt=receipt.number)
+    return not is_behind
 
 
 def ask_again(
@@ -230,13 +251,13 @@ def parts(database: Database, workspace_id: str, chosen: Sequence[Waiting], *, h
         first = one.sent_seq
         is_first = True
         while is_first or first < one.next_seq:
-            part = _part(database, workspace_id, one, first=first, places=places, with_offers=is_first)
+            part = _part(database, workspace_id, one, first=first, places=places, is_first=is_first)
             yield part
             first, is_first = part.session.to_seq, False
 
 
 def _part(
-    database: Database, workspace_id: str, one: Waiting, *, first: int, places: Places, with_offers: bool
+    database: Database, workspace_id: str, one: Waiting, *, first: int, places: Places, is_first: bool
 ) -> _Part:
     with database.read(workspace_id) as workspace:
         before = max(0, first - USAGE_AGAIN) if one.next_seq > first else first
@@ -244,7 +265,12 @@ def _part(
         rows = remotes.events_between(workspace, one.session_id, first=before, limit=limit)
         offered = (
             remotes.offers_of(workspace, one.session_id, limit=MAX_OFFERS)
-            if with_offers and one.offers > one.sent_offers
+            if is_first and one.offers > one.sent_offers
+            else []
+        )
+        reported = (
+            episodes.reports(workspace, one.session_id)[-MAX_REPORTS:]
+            if is_first and one.reports > one.sent_reports
             else []
         )
     events: list[SentEvent] = []
@@ -275,9 +301,16 @@ def _part(
         to_seq=to_seq,
         events=tuple(events),
         offers=tuple(sent_offer(row) for row in offered),
+        reports=tuple(sent_report(row, places=places) for row in reported),
     )
-    sent_offers = one.offers if with_offers else max(one.offers, one.sent_offers)
-    return _Part(waiting=one, session=session, bytes=size, redactions=redactions, sent_offers=sent_offers)
+    return _Part(
+        waiting=one,
+        session=session,
+        bytes=size,
+        redactions=redactions,
+        sent_offers=one.offers if is_first else max(one.offers, one.sent_offers),
+        sent_reports=one.reports if is_first else max(one.reports, one.sent_reports),
+    )
 
 
 def sent_event(row: Any, *, places: Places) -> SentEvent:
@@ -333,6 +366,24 @@ def sent_offer(row: Any) -> SentOffer:
     )
 
 
+def sent_report(row: Any, *, places: Places) -> SentReport:
+    """Make what was reported ready to go."""
+    note = boundary.redactor().redact(row.note[:MAX_NOTE_CHARS]).text
+    return SentReport(
+        report_id=row.outcome_id,
+        report=Report(
+            session_id=row.session_id,
+            label=row.score_label,
+            score=row.score_value,
+            actor=boundary.redactor().redact(row.evaluation_name).text[:MAX_NAME_CHARS],
+            at=row.at,
+            event_id=row.event_id,
+            commit=row.commit_id,
+            note=places.text(note)[:MAX_NOTE_CHARS],
+        ),
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
     """Say what of one session would go up."""
@@ -344,6 +395,7 @@ class Planned:
     title: str
     events: int
     offers: int
+    reports: int
     bytes: int
     redactions: int
 
@@ -375,6 +427,7 @@ def plan(
             title=one.title,
             events=held.get("events", 0) + sum(e.seq >= session.from_seq for e in session.events),
             offers=held.get("offers", 0) + len(session.offers),
+            reports=held.get("reports", 0) + len(session.reports),
             bytes=held.get("bytes", 0) + part.bytes,
             redactions=held.get("redactions", 0) + part.redactions,
         )
@@ -382,4 +435,4 @@ def plan(
     return list(found.values())
 
 
-_COUNTED = ("events", "offers", "bytes", "redactions")
+_COUNTED = ("events", "offers", "reports", "bytes", "redactions")

@@ -2,6 +2,7 @@
 
 from base64 import b64decode, b64encode
 from dataclasses import dataclass
+from functools import lru_cache
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ed25519
@@ -26,8 +27,13 @@ def new_pair() -> Pair:
 
 def sign(private: str, data: bytes) -> str:
     """Sign data."""
-    key = ed25519.Ed25519PrivateKey.from_private_bytes(b64decode(private))
-    return b64encode(key.sign(data)).decode()
+    return b64encode(_key(private).sign(data)).decode()
+
+
+@lru_cache(maxsize=64)
+def _key(private: str) -> ed25519.Ed25519PrivateKey:
+    """Make a key of its text once: that takes longer than signing."""
+    return ed25519.Ed25519PrivateKey.from_private_bytes(b64decode(private))
 
 
 def is_signed(public: str, data: bytes, signature: str) -> bool:

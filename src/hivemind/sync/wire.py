@@ -13,17 +13,22 @@ from typing import Any, TypeVar
 
 from hivemind.domain.events import MAX_SESSION_ID_CHARS, Event, EventKind, ResultStatus, Usage
 from hivemind.domain.exposures import Arm, Channel, Offer
+from hivemind.domain.outcomes import CLEARED, Outcome, Report
 from hivemind.store import schema
 from hivemind.sync import reading
 
 #: Of one batch, which its sender keeps far below.
-MAX_SESSIONS, MAX_EVENTS, MAX_OFFERS = 500, 5_000, 5_000
+MAX_SESSIONS, MAX_EVENTS, MAX_OFFERS, MAX_REPORTS = 500, 5_000, 5_000, 1_000
 #: Of one text of an event; ingestion shortens at a fourth of it.
 MAX_TEXT_CHARS = 1 << 22
 MAX_NAME_CHARS, MAX_FOLDER_CHARS, MAX_REMOTE_CHARS = 300, 4_096, 500
+MAX_NOTE_CHARS = 10_000
 _EVENT_ID = re.compile(r"e[0-9a-f]{30}")
 SKILL_ID = re.compile(r"s[0-9a-f]{12}")
 _OFFER_ID = re.compile(r"x[0-9a-f]{24}")
+_REPORT_ID = re.compile(r"r[0-9a-f]{24}")
+_COMMIT = re.compile(r"[0-9a-f]{0,64}")
+_LABELS = (*(one.value for one in Outcome), CLEARED)
 _HASH = re.compile(r"[0-9a-f]{64}")
 _MACHINE_ID = re.compile(r"[0-9a-f]{32}")
 _E = TypeVar("_E", bound=StrEnum)
@@ -203,6 +208,56 @@ def read_offer(value: Any, *, session_id: str, agent: str) -> SentOffer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SentReport:
+    """Hold what was reported about a session."""
+
+    report_id: str
+    report: Report
+
+    def as_json(self) -> dict[str, Any]:
+        """Give it as JSON."""
+        r = self.report
+        values = _short(
+            {
+                "id": self.report_id,
+                "label": r.label,
+                "actor": r.actor,
+                "at": _time(r.at),
+                "event_id": r.event_id,
+                "commit": r.commit,
+                "note": r.note,
+            }
+        )
+        return values if r.score is None else values | {"score": r.score}
+
+
+def read_report(value: Any, *, session_id: str) -> SentReport:
+    """Read a report on a session."""
+    source = reading.mapping(value, "a report")
+    at, label = reading.time(source, "at"), reading.text(source, "label", most=MAX_NAME_CHARS, default=None)
+    commit = reading.text(source, "commit", most=MAX_NAME_CHARS)
+    if at is None:
+        reading.refuse("at", "is missing")
+    if label not in _LABELS:
+        reading.refuse("label", "is none of " + ", ".join(_LABELS))
+    if not _COMMIT.fullmatch(commit):
+        reading.refuse("commit", "is not the id of a commit")
+    return SentReport(
+        report_id=named(source, "id", _REPORT_ID),
+        report=Report(
+            session_id=session_id,
+            label=label,
+            score=reading.number(source, "score") if source.get("score") is not None else None,
+            actor=reading.text(source, "actor", most=MAX_NAME_CHARS, default=None),
+            at=at,
+            event_id=named(source, "event_id", _EVENT_ID) if source.get("event_id") else "",
+            commit=commit,
+            note=reading.text(source, "note", most=MAX_NOTE_CHARS),
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SentSession:
     """Hold what a session has more than the server knew."""
 
@@ -216,11 +271,13 @@ class SentSession:
     to_seq: int  #: all before it have been sent with these
     events: tuple[SentEvent, ...] = ()
     offers: tuple[SentOffer, ...] = ()
+    reports: tuple[SentReport, ...] = ()  #: the earliest first
 
     def as_json(self) -> dict[str, Any]:
         """Give it as JSON."""
-        values = {name: getattr(self, name) for name in _SESSION_TEXTS}
-        values |= {"events": [e.as_json() for e in self.events], "offers": [o.as_json() for o in self.offers]}
+        values: dict[str, Any] = {name: getattr(self, name) for name in _SESSION_TEXTS}
+        for name in ("events", "offers", "reports"):
+            values[name] = [one.as_json() for one in getattr(self, name)]
         return _short(values) | {"from_seq": self.from_seq, "to_seq": self.to_seq}
 
 
@@ -237,6 +294,7 @@ def read_session(value: Any) -> SentSession:
     if any(event.seq >= to_seq for event in events):
         reading.refuse("seq", "is not before to_seq")
     offers = reading.items(source, "offers", most=MAX_OFFERS)
+    reports = reading.items(source, "reports", most=MAX_REPORTS)
     return SentSession(
         session_id=session_id,
         agent=agent,
@@ -248,6 +306,7 @@ def read_session(value: Any) -> SentSession:
         to_seq=to_seq,
         events=events,
         offers=tuple(read_offer(one, session_id=session_id, agent=agent) for one in offers),
+        reports=tuple(read_report(one, session_id=session_id) for one in reports),
     )
 
 

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -22,15 +22,16 @@ from hivemind.config import Settings
 from hivemind.distill import pipeline, reword
 from hivemind.errors import HivemindError
 from hivemind.evaluation import joining
+from hivemind.library import team_settings
 from hivemind.llm import choose
 from hivemind.llm.ledger import Ledger
 from hivemind.store import jobs, problems
 from hivemind.store.database import Database, Workspace
-from hivemind.store.jobs import DISTIL, SETTLE, WHOLE, Job, LeaseLostError
-from hivemind.worker import learn
+from hivemind.store.jobs import DISTIL, PRUNE, SETTLE, WHOLE, Job, LeaseLostError
+from hivemind.worker import learn, retention
 
 WORD = "word"
-KINDS = (DISTIL, SETTLE, WORD)
+KINDS = (DISTIL, SETTLE, WORD, PRUNE)
 #: The author of what a server's workers write.
 AUTHOR = "hivemind"
 #: What concerns a whole workspace waits so long for the other projects of an upload.
@@ -55,8 +56,12 @@ class SharedWorker:
 
     def run(self) -> None:
         """Work until told to stop; a database that is away is tried again."""
+        looked: float | None = None
         while not self.stopped.is_set():
             try:
+                if looked is None or time.monotonic() - looked > retention.EVERY_S:
+                    retention.ask(self.database)
+                    looked = time.monotonic()
                 pause_s = 0.0 if self.step() else POLL_S
             except (sa.exc.SQLAlchemyError, HivemindError) as error:
                 log.warning("the database cannot be used: %s", error)
@@ -94,7 +99,8 @@ class SharedWorker:
             self._failed(job, error)
 
     def _work(self, job: Job) -> None:
-        settings, workspace_id = self.settings, job.workspace_id
+        workspace_id = job.workspace_id
+        settings = self._settings_of(workspace_id)
         if job.kind == DISTIL:
             pipeline.distill(
                 self.database,
@@ -107,8 +113,20 @@ class SharedWorker:
         elif job.kind == SETTLE:
             pipeline.settle(self.database, workspace_id, author=AUTHOR, policy=settings.publish_policy)
             learn.measure(self.database, workspace_id, settings=settings)
+        elif job.kind == PRUNE:
+            retention.prune(self.database, workspace_id, stopped=self.stopped.is_set)
         else:
             self._word(workspace_id)
+
+    def _settings_of(self, workspace_id: str) -> Settings:
+        """Give the server's settings with the policies that the workspace's admins set."""
+        with self.database.read(workspace_id) as workspace:
+            held = team_settings.of(workspace)
+        return replace(
+            self.settings,
+            publish_policy=held.publish_policy or self.settings.publish_policy,
+            share_policy=held.share_policy or self.settings.share_policy,
+        )
 
     def _follow_up(self, workspace: Workspace, job: Job) -> None:
         if job.kind == DISTIL:
@@ -123,12 +141,13 @@ class SharedWorker:
             return
         with self.database.read(workspace_id) as workspace:
             waiting = reword.pending(workspace)
+            redactor = boundary.redactor_of(workspace)
         ledger = Ledger(
             self.database,
             workspace_id,
             model=chosen.model,
             cap=choose.cap(self.settings),
-            redactor=boundary.redactor(),
+            redactor=redactor,
         )
         reword.reword(ledger, waiting, author=AUTHOR, stopped=self.stopped.is_set)
 

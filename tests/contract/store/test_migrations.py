@@ -22,16 +22,11 @@ from hivemind.store.engines.deeplake import opening as over_http
 from hivemind.store.migrations import script_directory
 
 #: Those that a released version wrote.
-RELEASED = ("0001", "0002", "0003", "0004", "0005")
+RELEASED = ("0001", "0002", "0003", "0004", "0005", "0006")
 #: Search indexes are derived and apart from the schema; so is what an engine needs for its transactions.
 APART = (
+    *("event_documents", "events_search", "event_words", "skill_documents", "skills_search", "skill_words"),
     "hivemind_",
-    "event_documents",
-    "events_search",
-    "event_words",
-    "skill_documents",
-    "skills_search",
-    "skill_words",
 )
 AT = datetime(2026, 8, 9, tzinfo=UTC)
 

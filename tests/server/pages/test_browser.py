@@ -200,6 +200,58 @@ def test_the_theme_is_kept(seen: Seen) -> None:
     assert seen.tab.evaluate("getComputedStyle(document.body).backgroundColor") != before
 
 
+def _logged_in(tab: Any, base: str, token: str) -> None:
+    tab.goto(f"{base}/login?next=/settings")
+    tab.get_by_label("A token, or the link of your invitation").fill(token)
+    with tab.expect_navigation():
+        tab.get_by_role("button", name="Log in").click()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_the_settings_of_a_team(chromium: Any, tmp_path: Path) -> None:
+    """A rule is tried while it is typed, refused or added; a time is confirmed; all of it in every look."""
+    database = open_database(tmp_path / "team.db")
+    world = make_world(database)
+    complaints: list[str] = []
+    found: dict[str, Any] = {}
+    with served(world.app) as base:
+        context = chromium.new_context(bypass_csp=True, viewport=DESKTOP)
+        tab = context.new_page()
+        tab.on("console", lambda m: complaints.append(m.text) if m.type != "log" else None)
+        _logged_in(tab, base, world.ours.tokens[Role.ADMIN])
+        tab.get_by_label("Skills of one project").select_option("auto")
+        with tab.expect_navigation():
+            tab.get_by_role("button", name="Save the policies").click()
+        assert tab.locator("#policies").get_by_role("status").inner_text() == "Saved."
+        rule = tab.locator("#redaction form.rule")
+        rule.get_by_label("Name").fill("acme-badge")
+        tab.locator("#try-text").fill("badge ACME-1234 <img src=x>")
+        tab.locator("#tried p").wait_for()
+        rule.get_by_label("Regular expression").fill("aa.*b|aa")
+        tab.locator("#tried").get_by_role("alert").wait_for()
+        rule.get_by_label("Regular expression").fill("ACME-\\d{4}")
+        tab.locator("#tried del").wait_for()
+        assert tab.locator("#tried del").inner_text() == "ACME-1234"
+        assert tab.locator("#tried img").count() == 0
+        _inspect(tab, "/settings tried", found)
+        with tab.expect_navigation():
+            rule.get_by_role("button", name="Add the rule").click()
+        assert tab.locator("#redaction table").inner_text().count("acme-badge") >= 1
+        tab.get_by_label("Days that sessions are kept").fill("3")
+        with tab.expect_navigation():
+            tab.get_by_role("button", name="Save the time").click()
+        _inspect(tab, "/settings asks", found)
+        with tab.expect_navigation():
+            tab.get_by_role("button", name="Keep 3 days, delete the rest").click()
+        assert "3 days after they ended" in tab.locator("#retention").inner_text()
+        _look(tab, base, ["/settings"], found)
+        context.close()
+    database.close()
+    assert found == {}
+    assert complaints == []
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_the_pages_of_a_team(chromium: Any, tmp_path: Path) -> None:
@@ -233,12 +285,17 @@ def test_the_pages_of_a_team(chromium: Any, tmp_path: Path) -> None:
 
 def _look(tab: Any, base: str, paths: list[str], found: dict[str, Any]) -> None:
     for path in paths:
-        for scheme, viewport in LOOKS:
-            tab.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-            tab.set_viewport_size(viewport)
-            tab.goto(base + path)
-            if tab.evaluate("document.documentElement.scrollWidth") > viewport["width"]:
-                found[f"{path} {viewport['width']}"] = "too wide"
-            tab.add_script_tag(path=str(AXE))
-            if violations := tab.evaluate(_RUN_AXE):
-                found[f"{path} {scheme}"] = violations
+        tab.goto(base + path)
+        _inspect(tab, path, found)
+
+
+def _inspect(tab: Any, name: str, found: dict[str, Any]) -> None:
+    """Look at the page that is open in every way; what is wrong with it is added to what was found."""
+    for scheme, viewport in LOOKS:
+        tab.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        tab.set_viewport_size(viewport)
+        if tab.evaluate("document.documentElement.scrollWidth") > viewport["width"]:
+            found[f"{name} {viewport['width']}"] = "too wide"
+        tab.add_script_tag(path=str(AXE))
+        if violations := tab.evaluate(_RUN_AXE):
+            found[f"{name} {scheme}"] = violations

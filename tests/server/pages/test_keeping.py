@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -83,3 +84,19 @@ def test_a_decision_is_not_undone_by_a_count_that_began_before_it(clock: Clock) 
     assert kept.get(KEY, lambda: "anew", for_s=5) == "decided"
     kept.forget(KEY)
     assert kept.get(KEY, lambda: "anew", for_s=5) == "anew"
+
+
+def test_of_several_who_need_a_figure_one_counts() -> None:
+    """The others wait for it, and nobody counts it again."""
+    kept, counted, begun = Kept(), [], threading.Event()
+
+    def count() -> int:
+        counted.append(1)
+        begun.wait(5)
+        return len(counted)
+
+    with ThreadPoolExecutor(4) as pool:
+        asked = [pool.submit(lambda: kept.get(KEY, count, for_s=60)) for _ in range(4)]
+        begun.set()
+        assert [one.result() for one in asked] == [1, 1, 1, 1]
+    assert counted == [1]

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+import threading
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from pages_world import COOKIE, WORKSPACE, Local
 from starlette.testclient import TestClient
 
+from hivemind.server.app import create_app
+from hivemind.server.pages.figures import Source, kept_of
 from hivemind.store import skills
 from hivemind.store.database import Database
 
@@ -196,3 +200,19 @@ def test_closing_ends_the_session(client: TestClient) -> None:
     """The cookie that was held elsewhere lets nobody in either."""
     send(client, "/", "/logout")
     assert client.get("/").status_code == 401
+
+
+def test_the_first_page_finds_its_figures_counted(pages: Local) -> None:
+    """They are counted beside the requests from the start on, and the end of the server ends it."""
+    site = replace(pages.app.state.site, counts_ahead=True)
+    app = create_app(site)
+    with TestClient(app, base_url="http://127.0.0.1") as browser:
+        for thread in threading.enumerate():
+            if thread.name == "warming":
+                thread.join(60)
+        source = Source(site=site, space=WORKSPACE, kept=kept_of(app))
+        kept = {what for what, space in source.kept._held if space == WORKSPACE}
+        assert kept == {"queue", "glance", "uplift", "models", "choices"}
+        browser.get(f"/open?token={pages.access.new_link()}")
+        assert browser.get("/").status_code == 200
+    assert "warming" not in {thread.name for thread in threading.enumerate()}

@@ -1,9 +1,11 @@
 """Take secrets out of captured text before it is stored, shown to a model, published or sent."""
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hivemind.capture.redaction import values
+from hivemind.capture.redaction.linear import LinearRule
 from hivemind.capture.redaction.rules import Rule, built_in
 from hivemind.capture.redaction.scan import MARKER, Finding, Scanner
 
@@ -30,6 +32,12 @@ class Redactor:
         for rule in extra_rules:
             rule.validate()
         self._scanner = Scanner((*built_in(), *extra_rules))
+
+    def also(self, rules: Sequence[LinearRule]) -> "Redactor":
+        """Give a redactor that takes out what more rules describe, too."""
+        made = copy.copy(self)
+        made._scanner = self._scanner.also(rules)
+        return made
 
     def redact(self, text: str) -> Redacted:
         """Return the text without its secrets, everything else as it was.

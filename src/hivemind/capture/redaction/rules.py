@@ -13,7 +13,7 @@ from hivemind.errors import HivemindError
 
 Check = Literal["none", "random", "assignment", "password", "url", "jwt", "numbered"]
 _SOURCES = ("context.toml", "betterleaks.toml", "credsweeper.toml")
-_ID = re.compile(r"[a-z0-9][a-z0-9.-]{0,63}")
+RULE_ID = re.compile(r"[a-z0-9][a-z0-9.-]{0,63}")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -39,7 +39,7 @@ class Rule:
 
     def validate(self) -> None:
         """Raise a HivemindError that says what is wrong with the rule, if anything is."""
-        if not _ID.fullmatch(self.id):
+        if not RULE_ID.fullmatch(self.id):
             raise _broken(self.id, "its id may have only lower-case letters, digits, dots and hyphens")
         if self.check not in get_args(Check):
             raise _broken(self.id, f"it names an unknown check, {self.check!r}")

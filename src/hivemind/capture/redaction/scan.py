@@ -1,14 +1,18 @@
 """Find secrets in text: keywords decide cheaply which rules to try, and where."""
 
+import copy
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hivemind.capture.redaction import values
 from hivemind.capture.redaction.rules import Check, Rule
 from hivemind.errors import HivemindError
+
+if TYPE_CHECKING:
+    from hivemind.capture.redaction.linear import LinearRule
 
 try:
     re2: Any = import_module("re2")
@@ -105,17 +109,31 @@ class Scanner:
         self._rules = tuple(tuple(group) for group in by_anchor.values())
         self._always = tuple(rule for rule in rules if not rule.anchors)
         self._search = search(self._anchors)
+        self._linear: tuple[LinearRule, ...] = ()
+
+    def also(self, rules: Sequence["LinearRule"]) -> "Scanner":
+        """Give a scanner that looks for what more rules describe, too."""
+        made = copy.copy(self)
+        made._linear = (*self._linear, *rules)
+        return made
 
     def scan(self, text: str) -> list[Finding]:
         """Return the secrets in the text, in order and without overlaps."""
-        if len(text) < _SHORTEST:
+        if len(text) < _SHORTEST and not self._linear:
             return []
         # One character a character, so that offsets agree: lower() alone makes some letters two.
         folded = text.encode("ascii", "replace").lower()
         present = self._search(folded)
-        if not present and not self._always:
+        if not present and not self._always and not self._linear:
             return []
-        markers = _Spans([match.span() for match in MARKER.finditer(text)])
+        marked = [match.span() for match in MARKER.finditer(text)]
+        markers = _Spans(marked)
+        linear = [
+            Finding(rule.id, *part)
+            for rule in self._linear
+            for span in rule.spans(text)
+            for part in _outside(marked, *span)
+        ]
         text = _spaced(text)
         found = [
             (finding, match.start())
@@ -123,7 +141,7 @@ class Scanner:
             for match in _matches(rule, text, starts)
             if (finding := _judge(rule, match, text)) and not markers.touch(finding.start, finding.end)
         ]
-        return _without_overlaps(_named_outside(found))
+        return _without_overlaps([*_named_outside(found), *linear])
 
     def _places(self, folded: bytes, present: Sequence[int]) -> Iterator[tuple[Rule, list[int] | None]]:
         places: dict[Rule, list[int]] = {}
@@ -153,6 +171,18 @@ def _spaced(text: str) -> str:
     for escaped in ("\\n", "\\r", "\\t"):
         text = text.replace(escaped, "  ")
     return text
+
+
+def _outside(marked: list[tuple[int, int]], start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Give the parts of a span that were not taken out already; what they belong to is no secret twice."""
+    for begin, stop in marked[bisect_right(marked, start, key=lambda span: span[1]) :]:
+        if begin >= end:
+            break
+        if begin > start:
+            yield start, begin
+        start = stop
+    if start < end:
+        yield start, end
 
 
 class _Spans:

@@ -32,7 +32,8 @@ def check(document: SkillDocument, context: GateContext) -> tuple[Finding, ...]:
     Messages quote the document, so secrets are taken out of them.
     """
     found = [finding for gate in GATES for finding in _bounded(gate, document, context=context)]
-    return tuple(map(_redacted, found))
+    redactor = context.redactor or boundary.redactor()
+    return tuple(replace(one, message=redactor.redact(one.message).text) for one in found)
 
 
 def check_text(text: str, *, where: str) -> tuple[Finding, ...]:
@@ -42,7 +43,8 @@ def check_text(text: str, *, where: str) -> tuple[Finding, ...]:
         for gate in (secrets, injection)
         for finding in _limited(gate.check_text(text, where=where), gate=gate.name)
     ]
-    return tuple(map(_redacted, found))
+    redactor = boundary.redactor()
+    return tuple(replace(one, message=redactor.redact(one.message).text) for one in found)
 
 
 def check_beside(texts: Iterable[tuple[str, str]]) -> Iterator[tuple[str, Finding]]:
@@ -80,7 +82,3 @@ def _limited(findings: Iterable[Finding], *, gate: str) -> list[Finding]:
             blocking=last.blocking,
         ),
     ]
-
-
-def _redacted(finding: Finding) -> Finding:
-    return replace(finding, message=boundary.redactor().redact(finding.message).text)

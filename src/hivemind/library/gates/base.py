@@ -2,9 +2,12 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from hivemind.domain.skills import Finding, SkillDocument
+
+if TYPE_CHECKING:
+    from hivemind.capture.redaction import Redactor
 
 #: Findings that one gate reports at most; the rest are counted in one more.
 MAX_FINDINGS = 10
@@ -30,6 +33,7 @@ class GateContext:
     imported: bool = False  #: others wrote it, so that no session here can show what it says
     person_authored: bool = False  #: a person need not prove by evidence what they know
     unknown_keys: tuple[str, ...] = ()  #: frontmatter keys that parsing left out
+    redactor: "Redactor | None" = None  #: of the workspace; None: of this process
 
 
 class Gate(Protocol):

@@ -15,6 +15,7 @@ from hivemind.server.api import (
     people,
     recorded,
     sessions,
+    settings,
     skills,
     sync,
     tokens,
@@ -22,7 +23,10 @@ from hivemind.server.api import (
 )
 
 PREFIX = "/api/v1"
-RESOURCES = (members, invitations, tokens, log, login, skills, sessions, context, recorded, people, sync)
+RESOURCES = (
+    *(members, invitations, tokens, settings, log, login),
+    *(skills, sessions, context, recorded, people, sync),
+)
 
 
 def routers() -> Sequence[APIRouter]:

@@ -6,11 +6,15 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from hivemind.domain.accounts import Scope
+from hivemind.domain.events import session_key
 from hivemind.retrieval import select, shared
 from hivemind.retrieval.rank import Candidate
 from hivemind.retrieval.render import XML, harmless
+from hivemind.retrieval.withholding import GIVEN, Assignment
 from hivemind.server.api.asking import Reader, TheSite
 from hivemind.server.api.shapes import Asked, Line, Prompt
+from hivemind.server.caller import Caller
+from hivemind.server.drawing import Draw
 
 router = APIRouter(tags=["context"])
 
@@ -23,6 +27,10 @@ class ContextAsked(Asked):
 
     prompt: Annotated[Prompt, Field(min_length=1)]
     project: Line = ""
+    session: Annotated[
+        Line, Field(description="the session that the prompt is of, as it is sent: it may go without a skill")
+    ] = ""
+    agent: Annotated[Line, Field(max_length=32, description="what the session's agent is called")] = ""
     scopes: Annotated[list[Scope], Field(min_length=1, max_length=len(Scope))] | None = None
     limit: Annotated[int, Field(ge=1, le=10)] = select.MAX_SKILLS
     budget_tokens: Annotated[int, Field(ge=50, le=8_000)] = select.BUDGET_TOKENS
@@ -57,20 +65,27 @@ def context(body: ContextAsked, viewer: Reader, site: TheSite) -> Context:
     """Give the few relevant skills for a prompt, or none."""
     found: list[Candidate] = []
     scope_of: dict[str, Scope] = {}
+    caller = Caller(agent=body.agent, session_id=session_key(body.session) if body.session else "")
+    draw = Draw(viewer=viewer, caller=caller, is_on=site.settings.holdout_enabled)
+    arms: dict[str, Assignment] = {}
     for scope in dict.fromkeys(body.scopes or viewer.scopes):
         with site.database.read(viewer.space(scope)) as workspace:
-            for one in shared.ranked(
-                workspace,
-                body.prompt,
-                project_id=shared.project_named(workspace, body.project),
-                limit=body.limit * 4,
-            ):
-                if one.skill_id not in scope_of:
-                    scope_of[one.skill_id] = scope
-                    found.append(one)
+            fresh = [
+                one
+                for one in shared.ranked(
+                    workspace,
+                    body.prompt,
+                    project_id=shared.project_named(workspace, body.project),
+                    limit=body.limit * 4,
+                )
+                if one.skill_id not in scope_of
+            ]
+            arms |= draw.arms(workspace, [one.skill_id for one in fresh])
+        scope_of |= dict.fromkeys((one.skill_id for one in fresh), scope)
+        found += fresh
     found.sort(key=lambda one: (-one.score, one.name, one.skill_id))
     style = body.format or XML
-    chosen = select.select(
+    fitting = select.select(
         found,
         prompt=body.prompt,
         k=body.limit,
@@ -78,6 +93,10 @@ def context(body: ContextAsked, viewer: Reader, site: TheSite) -> Context:
         style=style,
         loads=body.format is None,
     )
+    of_team = [one.candidate for one in fitting if scope_of[one.candidate.skill_id] is Scope.TEAM]
+    draw.record(site.database, of_team, arms)
+    # What is withheld leaves its place empty: whether another skill is shown must not depend on the draw.
+    chosen = [one for one in fitting if arms[one.candidate.skill_id][0] == GIVEN]
     return Context(
         skills=[
             SkillGiven(

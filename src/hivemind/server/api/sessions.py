@@ -221,7 +221,7 @@ def report_outcome(session_id: SessionId, body: NewOutcome, asked: WriterWithin,
                 at=datetime.now(UTC),
                 event_id=body.event_id,
                 commit=body.commit,
-                note=boundary.redactor().redact(body.note.strip()).text,
+                note=boundary.redactor_of(workspace).redact(body.note.strip()).text,
             ),
         )
         note(

@@ -7,7 +7,8 @@ its remote says, and a session belongs to the person whose token brought it firs
 import hashlib
 import re
 import zlib
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import sqlalchemy as sa
@@ -16,15 +17,17 @@ from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
 from hivemind.capture import boundary, ingest
+from hivemind.capture.redaction import Redactor
 from hivemind.domain.accounts import Scope
 from hivemind.domain.events import MAX_SESSION_ID_CHARS, SessionFacts
+from hivemind.domain.outcomes import Report
 from hivemind.domain.projects import normalise_remote, project_id, project_name
 from hivemind.errors import HivemindError
 from hivemind.server.access.viewer import Viewer
 from hivemind.server.api.asking import Reader, TheSite, Writer
 from hivemind.server.api.sync_skills import page_of, propose
 from hivemind.server.site import Site
-from hivemind.store import audit, jobs, machines, offers, schema, sessions
+from hivemind.store import audit, episodes, jobs, machines, offers, schema, sessions
 from hivemind.store.database import Workspace
 from hivemind.store.sessions import ProjectFacts, Sent
 from hivemind.sync import reading, signing, skill_wire, wire
@@ -34,6 +37,9 @@ router = APIRouter(prefix="/sync", tags=["sync"])
 MAX_ASKED = 1_000
 #: How the id of a session ends that somebody else had a session of.
 _OF_PERSON = re.compile(r"\.p[0-9a-f]{16}\Z")
+#: Who may report beside people.
+_PROGRAMS = ("agent", "ci", "eval", "program")
+_NOT_IN_NAMES = re.compile(r"[^\w.@+-]+")
 
 
 async def body_of(request: Request) -> Any:
@@ -130,10 +136,12 @@ def _held(workspace: Workspace, viewer: Viewer, session_id: str) -> tuple[str, i
 def receive(site: TheSite, viewer: Writer, body: Body, request: Request) -> Response:
     """Store what sessions have more; the same again changes nothing, a gap is answered with what is here."""
     batch = wire.read_batch(body)
-    prepared = [_Prepared(session) for session in batch.sessions]
+    with site.database.read(viewer.space(Scope.TEAM)) as workspace:
+        redactor = boundary.redactor_of(workspace)
+    prepared = [_Prepared(session, redactor) for session in batch.sessions]
     answers: dict[str, wire.Held] = {}
     with site.database.write(viewer.space(Scope.TEAM), alone=False) as workspace:
-        events = redactions = 0
+        events = redactions = reports = 0
         projects: set[str] = set()
         # In one order everywhere, so that two batches never wait for each other.
         for one in sorted(prepared, key=lambda p: p.session.session_id):
@@ -141,9 +149,11 @@ def receive(site: TheSite, viewer: Writer, body: Body, request: Request) -> Resp
             answers[one.session.session_id] = answer
             events += stored.events
             redactions += stored.redactions
-            if stored.events:
+            reports += stored.reports
+            if stored.events or stored.reports:
                 projects.add(one.project.project_id)
-        _audit(workspace, viewer, batch, answers, events=events, redactions=redactions)
+        detail = {"events": events, "reports": reports, "redactions": redactions}
+        _audit(workspace, viewer, batch, answers, detail)
         machine = batch.machine
         number = machines.count(
             workspace,
@@ -163,8 +173,7 @@ def receive(site: TheSite, viewer: Writer, body: Body, request: Request) -> Resp
 class _Prepared:
     """Hold a session with its events redacted, before a transaction begins that others may wait for."""
 
-    def __init__(self, session: wire.SentSession) -> None:
-        redactor = boundary.redactor()
+    def __init__(self, session: wire.SentSession, redactor: Redactor) -> None:
         if _OF_PERSON.search(session.session_id):
             reading.refuse("session_id", "ends as a name that the server gives")
         if normalise_remote(f"https://{session.remote}") != session.remote:
@@ -176,6 +185,7 @@ class _Prepared:
         for sent in session.events:
             again = ingest.redact(sent.event, redactor)
             self.events.append(replace(again, redactions=again.redactions + sent.redactions))
+        self.reports = [replace(one, report=_cleaned(one.report, redactor)) for one in session.reports]
         self.facts = SessionFacts(
             session_id=session.session_id,
             agent=session.agent,
@@ -190,11 +200,20 @@ class _Prepared:
         )
 
 
-def _store(workspace: Workspace, viewer: Viewer, one: _Prepared) -> tuple[wire.Held, sessions.Appended]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Stored:
+    """Count what was new of a session."""
+
+    events: int = 0
+    redactions: int = 0
+    reports: int = 0
+
+
+def _store(workspace: Workspace, viewer: Viewer, one: _Prepared) -> tuple[wire.Held, _Stored]:
     session = one.session
     here, known = _held(workspace, viewer, session.session_id)
     if session.from_seq > known:
-        return wire.Held(session_id=session.session_id, held=known, fate=wire.Fate.GAP), sessions.Appended()
+        return wire.Held(session_id=session.session_id, held=known, fate=wire.Fate.GAP), _Stored()
     sent = Sent(
         person_id=viewer.person_id,
         keys=[event_key(viewer, e.event_id) for e in session.events],
@@ -205,8 +224,10 @@ def _store(workspace: Workspace, viewer: Viewer, one: _Prepared) -> tuple[wire.H
         workspace, replace(one.facts, session_id=here), events=one.events, project=one.project, sent=sent
     )
     _store_offers(workspace, viewer, session, here)
+    reports = _store_reports(workspace, viewer, one, here)
     number = max(known, session.to_seq)
-    return wire.Held(session_id=session.session_id, held=number, fate=wire.Fate.STORED), stored
+    held = wire.Held(session_id=session.session_id, held=number, fate=wire.Fate.STORED)
+    return held, _Stored(events=stored.events, redactions=stored.redactions, reports=reports)
 
 
 def event_key(viewer: Viewer, event_id: str) -> str:
@@ -234,20 +255,42 @@ def _store_offers(workspace: Workspace, viewer: Viewer, session: wire.SentSessio
         offers.put(workspace, offer, offer_id="x" + digest.hexdigest())
 
 
+def _cleaned(report: Report, redactor: Redactor) -> Report:
+    # A clock that is ahead would have the last word for ever.
+    at = min(report.at, datetime.now(UTC))
+    return replace(report, at=at, note=redactor.redact(report.note).text)
+
+
+def _store_reports(workspace: Workspace, viewer: Viewer, one: _Prepared, here: str) -> int:
+    """Note how a session went, each word once; give how many were new."""
+    said = {}
+    for sent in one.reports:
+        digest = hashlib.blake2b(f"{viewer.person_id}\0{sent.report_id}".encode(), digest_size=12)
+        event_id = event_key(viewer, sent.report.event_id) if sent.report.event_id else ""
+        said["r" + digest.hexdigest()] = replace(
+            sent.report, session_id=here, event_id=event_id, actor=_who(sent.report.actor, viewer)
+        )
+    return episodes.receive(workspace, here, said) if said else 0
+
+
+def _who(actor: str, viewer: Viewer) -> str:
+    """Name who reported: a program by its own name, a person by whose token it is."""
+    kind, _, name = actor.partition(":")
+    if kind not in _PROGRAMS:
+        return viewer.actor
+    return f"{kind}:{_NOT_IN_NAMES.sub('-', name)[:60].strip('-') or 'unnamed'}"
+
+
 def _audit(
     workspace: Workspace,
     viewer: Viewer,
     batch: wire.Batch,
     answers: dict[str, wire.Held],
-    *,
-    events: int,
-    redactions: int,
+    counted: dict[str, int],
 ) -> None:
-    detail = {
+    detail = counted | {
         "machine": batch.machine.label,
         "sessions": len(batch.sessions),
-        "events": events,
-        "redactions": redactions,
         "gaps": sum(answer.fate is wire.Fate.GAP for answer in answers.values()),
     }
     audit.record(

@@ -1,7 +1,7 @@
 """Which skills a machine has not seen yet, signed; and skills that people propose from their machines."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -47,9 +47,10 @@ def page_of(site: Site, viewer: Viewer, *, since: str, limit: int) -> skill_wire
             behind = changes.since(workspace, place, limit=left + 1) if left else []
             if not left:
                 has_more |= changes.latest(workspace) != place
-            for skill_id, cursor in behind[:left]:
-                found.append(_skill(workspace, viewer, scope, skill_id, private=key.private))
-                place = cursor
+            found += _sent(
+                workspace, viewer, scope, [skill_id for skill_id, _ in behind[:left]], private=key.private
+            )
+            place = behind[:left][-1][1] if behind[:left] else place
             has_more |= len(behind) > left
         reached.append(place)
     end = ".".join(f"{place.number}-{place.chain}" for place in reached)
@@ -63,20 +64,33 @@ def _places(text: str) -> dict[Scope, Cursor]:
     return {scope: Cursor(int(m[1]), m[2]) for scope, m in zip(SCOPES, parts, strict=True) if m}
 
 
+def _sent(
+    workspace: Workspace, viewer: Viewer, scope: Scope, skill_ids: Sequence[str], *, private: str
+) -> list[skill_wire.SentSkill]:
+    """Give a page of skills in their order, signed; a few queries for all of them, none for each."""
+    if not skill_ids:
+        return []
+    held = {one.skill_id: one for one in store.listed(workspace, skill_ids=skill_ids)}
+    current = store.current_among(workspace, list(held.values()))
+    remotes = _remotes(workspace, {one.project_id for one in held.values()})
+    found = []
+    for skill_id in skill_ids:
+        skill, version = held[skill_id], current[skill_id]
+        sent = _skill(viewer, scope, skill, version, remote=remotes.get(skill.project_id, ""))
+        found.append(replace(sent, signature=signing.sign(private, sent.signed())))
+    return found
+
+
 def _skill(
-    workspace: Workspace, viewer: Viewer, scope: Scope, skill_id: str, *, private: str
+    viewer: Viewer, scope: Scope, skill: store.Skill, version: store.Version, *, remote: str
 ) -> skill_wire.SentSkill:
-    skill = store.by_id(workspace, skill_id)
-    version = store.version_of(workspace, skill_id, version=skill.version)
-    is_live = skill.state in LIVE_STATES
-    remote = _remote_of(workspace, skill.project_id)
-    state = skill.state
+    is_live, state = skill.state in LIVE_STATES, skill.state
     if skill.project_id and not remote:  # of a folder on the server, which no machine can name
         is_live, state = False, SkillState.RETIRED
-    sent = skill_wire.SentSkill(
+    return skill_wire.SentSkill(
         workspace=viewer.workspace_id,
         scope=scope,
-        skill_id=skill_id,
+        skill_id=skill.skill_id,
         state=state,
         version=version.version,
         content_hash=version.content_hash,
@@ -86,15 +100,14 @@ def _skill(
         requests=version.requests[: skill_wire.MAX_REQUESTS_CHARS] if is_live else "",
         document=version.document if is_live else None,
     )
-    return replace(sent, signature=signing.sign(private, sent.signed()))
 
 
-def _remote_of(workspace: Workspace, project: str) -> str:
-    if not project:
-        return ""
+def _remotes(workspace: Workspace, projects: Collection[str]) -> dict[str, str]:
     t = schema.projects
-    query = sa.select(t.c.remote).where(t.c.workspace_id == workspace.workspace_id, t.c.project_id == project)
-    return str(workspace.execute(query).scalar() or "")
+    query = sa.select(t.c.project_id, t.c.remote).where(
+        t.c.workspace_id == workspace.workspace_id, t.c.project_id.in_(sorted(projects))
+    )
+    return {row.project_id: row.remote for row in workspace.execute(query)}
 
 
 def propose(site: Site, viewer: Viewer, shared: skill_wire.Shared) -> dict[str, Any]:

@@ -17,15 +17,19 @@ from hivemind.server.pages import (
     sessions,
     settings,
     skills,
+    team_settings,
+    warming,
 )
 
+counting_ahead = warming.started
 STATIC = Path(__file__).parent / "static"
 
 
 def routers() -> Sequence[APIRouter]:
     """Give the routers of the pages."""
     first = (overview, review_editing, review, proposals, skills)
-    return tuple(page.router for page in (*first, sessions, models, settings, people, entering))
+    then = (sessions, models, settings, team_settings, people, entering)
+    return tuple(page.router for page in (*first, *then))
 
 
 def install(app: FastAPI) -> None:

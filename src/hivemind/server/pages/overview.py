@@ -40,7 +40,7 @@ class Action:
 @router.get("/")
 def overview(page: Page) -> Response:
     """Show where things stand."""
-    numbers = figures.kept(page, figures.GLANCE, _numbers, for_s=_GLANCE_S)
+    numbers = glanced(page)
     queue = figures.queue(page)
     uplifts = list(figures.uplifts(page).values())
     with page.read() as workspace:
@@ -78,6 +78,11 @@ def overview(page: Page) -> Response:
         calls=sum(row.calls for row in numbers["spent"]),
         cost_chart=_spending(numbers["spent"]),
     )
+
+
+def glanced(wanted: figures.Wanted) -> dict[str, Any]:
+    """Give what the overview counts."""
+    return figures.kept(wanted, figures.GLANCE, _numbers, for_s=_GLANCE_S)
 
 
 def _numbers(workspace: Workspace) -> dict[str, Any]:

@@ -97,7 +97,7 @@ def shown_case(page: Asked, skill_id: str, *, done: str = "", status: int = 200,
     others = figures.queue(page)
     with page.read() as workspace:
         skill = store.by_id(workspace, skill_id)
-        waiting = review.one(workspace, skill, figures.policies(page))
+        waiting = review.one(workspace, skill, figures.policies(page, workspace))
         found = review.case(workspace, waiting)
         measured = uplift.of_workspace(workspace, skill_ids=[skill_id])
         ledger = store.decisions(workspace, skill_id)

@@ -11,6 +11,9 @@ from hivemind.capture.redaction.user_rules import user_rules
 from hivemind.config import SETTINGS
 from hivemind.domain.accounts import Role, TokenKind
 from hivemind.errors import HivemindError
+from hivemind.library import team_settings
+from hivemind.library.rules import POLICIES
+from hivemind.library.team_settings import TeamSettings
 from hivemind.server.pages import figures
 from hivemind.server.pages.asking import Asked, Page, PageRoute, Sent
 from hivemind.server.pages.rendering import render
@@ -31,9 +34,11 @@ def show(page: Asked, *, saved: str = "", status: int = 200, **more: Any) -> Res
     """Show the page, perhaps with a secret that is shown once, or with what was wrong."""
     now = datetime.now(UTC)
     people, tokens, invitations = [], [], []
+    team = TeamSettings()
     if not page.site.is_local:
         with page.site.database.read(page.viewer.workspace_id) as workspace:
             people = accounts.members(workspace)
+            team = team_settings.of(workspace)
             held = accounts.tokens(workspace, person_id=page.viewer.person_id, kinds=_KINDS)
             tokens = [one for one in held if one.revoked_at is None and one.expires_at > now]
             if page.viewer.role is Role.ADMIN:
@@ -41,15 +46,21 @@ def show(page: Asked, *, saved: str = "", status: int = 200, **more: Any) -> Res
                 invitations = [t for t in invited if t.revoked_at is None and t.expires_at > now]
     settings = page.site.machine.settings() if page.site.machine else page.site.settings
     values = {s.key: getattr(settings, s.key.replace(".", "_")) for s in SETTINGS}
-    of_team = ("publish.policy", "share.policy")
-    values_given: dict[str, Any] = {"secret": None, "problem": None, **more}
+    values_given: dict[str, Any] = {
+        **dict.fromkeys(("secret", "problem", "draft", "tried", "confirm")),
+        **more,
+    }
     return render(
         page.request,
         "settings.html",
         page=page,
         status=status,
         saved=saved,
-        rows=[s for s in SETTINGS if page.site.is_local or s.key in of_team],
+        rows=SETTINGS if page.site.is_local else (),
+        team=team,
+        own=settings,
+        policies=POLICIES,
+        max_days=team_settings.MAX_RETENTION_DAYS,
         values=values,
         written=written,
         people=people,
