@@ -224,7 +224,7 @@ def sent_twice(world: World, events: int) -> Decided:
     """Have each decision arrive twice, one after the other."""
     with Deciding(world=world, is_doubled=True) as deciding:
         world.line.harm = duplicate
-        for _ in world.attempts():
+        for _ in range(world.wanted):
             world.machine.grow(events)
             deciding.go_on()
             world.struck = world.line.seen.harmed

@@ -57,7 +57,7 @@ def worker_killed(world: World, events: int, *, is_patient: bool = True) -> Lear
 
     `is_patient`: wait as long as a dead worker's lease lasts; else that time is made to be over.
     """
-    sent = max(4, min(60, events // 10))
+    sent = max(24, min(60, events // 10))  # jobs that are over at once cannot be struck
     for project in range(PROJECTS):
         for n in range(SESSIONS):
             name = f"learning-{project}-{n}"
@@ -74,7 +74,7 @@ def worker_killed(world: World, events: int, *, is_patient: bool = True) -> Lear
             if not _wait(partial(_leased, database, owner), seconds=30.0):
                 kill(process)
                 break
-            time.sleep(chosen.uniform(0.0, 0.2))
+            time.sleep(chosen.uniform(0.0, sent / 1_000))
             kill(process)
             world.struck += bool(_leased(database, owner))
         if not is_patient:
@@ -154,5 +154,5 @@ def _wait(look: Callable[[], bool], *, seconds: float) -> bool:
     while time.monotonic() < end:
         if look():
             return True
-        time.sleep(0.02)
+        time.sleep(0.005)
     return False

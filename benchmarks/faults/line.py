@@ -185,6 +185,18 @@ def delay(line: Line, request: bytes) -> bytes:
     return answer
 
 
+class Gate:
+    """Let nothing through until it is opened."""
+
+    def __init__(self) -> None:
+        self.opened = threading.Event()
+
+    def __call__(self, line: Line, request: bytes) -> bytes:
+        """Wait, then pass the request on."""
+        self.opened.wait(ANSWER_S)
+        return line.ask(request)
+
+
 class Overtake:
     """Hold a batch back until one that was sent later, by somebody else, has been answered."""
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from benchmarks import team_server
 from benchmarks.faults import line
-from benchmarks.faults.line import BATCH, Harm, Late, Overtake
+from benchmarks.faults.line import BATCH, Gate, Harm, Late, Overtake
 from benchmarks.faults.processes import File, PostgreSQL, kill
 from benchmarks.faults.world import SESSIONS, World
 from hivemind.store import accounts
@@ -118,12 +118,15 @@ def restored_midway(world: World, events: int) -> None:
     for number in world.attempts():
         _saved(world, events, anew=f"lost-{number}")
         world.machine.grow(events * 2, anew=f"later-{number}")
-        begun = len(world.line.begun)
-        with world.machine.syncing(seconds=25.0):
+        begun, gate = len(world.line.begun), Gate()
+        with world.machine.syncing(seconds=120.0):
             world.line.wait_for(BATCH, after=begun)
+            world.line.harm = gate
             world.server.kill()
             world.store.restore()
             world.server.start()
+            gate.opened.set()
+        world.line.harm = line.forward
         done = world.machine.last
         is_told = done is not None and done.sent.gaps > 0 and not done.was_restored
         world.struck += is_told and not world.machine.problem
