@@ -2,6 +2,7 @@
 
 `python -m benchmarks.otlp [--json]`. Requests are an SDK's: 512 spans in protobuf, gzip. The raw insert
 writes the very rows that came of them into a table without anything else, a transaction a request.
+The log records are the contents of requests to a model as today's conventions send them, beside no spans.
 The recorded traces are the examples', in tests/fixtures/otlp.
 """
 
@@ -23,12 +24,13 @@ from typing import Any
 from benchmarks.command import Figures
 from hivemind.capture.redaction import Redactor
 from hivemind.otlp import conventions, reading, receiver
-from hivemind.otlp.reading import JSON, PROTOBUF, Limits
+from hivemind.otlp.reading import JSON, PROTOBUF, Limits, Signal
 from hivemind.store import schema, sessions
 from hivemind.store.database import Database, open_database
 
 TRACES = Path(__file__).parents[1] / "tests" / "fixtures" / "otlp"
 REQUESTS, SPANS_A_REQUEST = 20, 512
+LOG_REQUESTS, DETAILS = 4, "gen_ai.client.inference.operation.details"
 SKILLS, ASKED = 200, 400
 _WORDS = """
     order customer address refund shipping invoice payment account return delivery please update check status
@@ -39,7 +41,8 @@ _WORDS = """
 def measure() -> Figures:
     """Measure everything."""
     with tempfile.TemporaryDirectory(prefix="hivemind-bench-") as name:
-        return {**_throughput(Path(name)), **_coverage(Path(name)), **_skills_for(Path(name))}
+        folder = Path(name)
+        return {**_throughput(folder), **_logs(folder), **_coverage(folder), **_skills_for(folder)}
 
 
 def _throughput(folder: Path) -> dict[str, float]:
@@ -119,10 +122,56 @@ def _put(target: Any, given: dict[str, Any]) -> None:
     for key, value in given.items():
         pair = target.add()
         pair.key = key
-        if isinstance(value, int):
-            pair.value.int_value = value
-        else:
-            pair.value.string_value = value
+        _set(pair.value, value)
+
+
+def _set(target: Any, value: Any) -> None:
+    match value:
+        case int():
+            target.int_value = value
+        case str():
+            target.string_value = value
+        case list():
+            for item in value:
+                _set(target.array_value.values.add(), item)
+        case dict():
+            _put(target.kvlist_value.values, value)
+
+
+def _logs(folder: Path) -> dict[str, float]:
+    """Send what requests to a model held as log records, in requests of as many as an SDK sends."""
+    from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+
+    chance, database, redactor = random.Random(13), open_database(folder / "logs.db"), Redactor()
+    chats = [s for n in range(LOG_REQUESTS * SPANS_A_REQUEST // 4) for s in _run(n, chance)]
+    chats = [span for span in chats if span["name"].startswith("chat ")]
+    busy = 0.0
+    for start in range(0, len(chats), SPANS_A_REQUEST):
+        request = ExportLogsServiceRequest()
+        group = request.resource_logs.add()
+        _put(group.resource.attributes, {"service.name": "shop-bot"})
+        scope = group.scope_logs.add()
+        for told in chats[start : start + SPANS_A_REQUEST]:
+            record = scope.log_records.add()
+            record.trace_id, record.span_id, record.event_name = told["trace"], told["id"], DETAILS
+            record.time_unix_nano = told["end"]
+            contents = {k: json.loads(v) for k, v in told["attributes"].items() if k.endswith("messages")}
+            _put(record.attributes, {**told["attributes"], **contents})
+        body = gzip.compress(request.SerializeToString(), 1)
+        began = time.process_time()
+        answer = receiver.receive(
+            database,
+            workspace_id="default",
+            body=body,
+            content_type=PROTOBUF,
+            content_encoding="gzip",
+            signal=Signal.LOGS,
+            redactor=redactor,
+        )
+        busy += time.process_time() - began
+        assert answer.status == 200, answer.body
+    database.close()
+    return {"log_records": len(chats), "log_records_per_cpu_s": len(chats) / busy}
 
 
 def _run(number: int, chance: random.Random) -> list[dict[str, Any]]:

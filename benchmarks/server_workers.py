@@ -58,14 +58,16 @@ def _fill(url: str, workspace_id: str) -> None:
             for n in range(SESSIONS):
                 facts = SessionFacts(session_id=f"{number}-{n}", agent="claude", cwd="/work/shop")
                 with database.write(workspace_id, alone=False) as workspace:
-                    sessions.append(workspace, facts, events=_events(f"{number}-{n}", n), project=project)
+                    sessions.append(
+                        workspace, facts, events=session_events(f"{number}-{n}", n), project=project
+                    )
             with database.write(workspace_id, alone=False) as workspace:
                 ask_to_distil(workspace, project.project_id)
     finally:
         database.close()
 
 
-def _events(name: str, day: int) -> list[RedactedEvent]:
+def session_events(name: str, day: int, *, calls: int = CALLS) -> list[RedactedEvent]:
     """Make a session: requests, calls that fail, and what worked then."""
     made: list[Event] = []
 
@@ -74,7 +76,7 @@ def _events(name: str, day: int) -> list[RedactedEvent]:
         at = BEGUN + timedelta(days=day, seconds=number)
         made.append(Event(kind=kind, native_id=f"{name}.{number}", at=at, **more))  # type: ignore[arg-type]
 
-    for n in range(CALLS // 4):
+    for n in range(calls // 4):
         fails, works, said = TRAPS[n % len(TRAPS)]
         add(EventKind.PROMPT, text=f"Please check part {n} of the shop.")
         for command, is_error in ((fails, True), (works, False)):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from hivemind.capture import boundary
 
@@ -24,7 +24,7 @@ _OF_THE_PERSON = (
 _CLIENTS = "HIVEMIND_E2E_CLIENTS"
 
 
-pytest_plugins = ["databases"]
+pytest_plugins = ["browsers", "databases"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -35,7 +35,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure() -> None:
     """Keep the end-to-end tests' cache of clients, and make what CI generates the same in every run."""
     # A developer's runs look for new examples; a change is judged by the same ones each time.
-    settings.register_profile("ci", derandomize=True, deadline=None)
+    settings.register_profile(
+        # How long a draw takes says how busy the machine is, and nothing of what is tested.
+        "ci",
+        derandomize=True,
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow],
+    )
     if os.environ.get("CI", "").lower() in ("1", "true"):
         settings.load_profile("ci")
     default = "~/Library/Caches" if sys.platform == "darwin" else "~/.cache"

@@ -23,9 +23,12 @@ from pathlib import Path
 
 import pytest
 
+from deeplake_stand_in import StandIn, standing_in
 from hivemind.store.database import Database, open_database, open_url
 
 ENGINES = ("sqlite", "postgresql")
+#: The contract of the store holds over HTTP, too.
+OVER_HTTP = "deeplake"
 USER, PASSWORD = "hivemind", "s3cret"
 #: A database with the newest schema, which the others are copies of.
 _TEMPLATE = "hivemind_template"
@@ -78,6 +81,10 @@ class Server:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
+        self.start_again()
+
+    def start_again(self) -> None:
+        """Start what was stopped; after a crash it recovers first."""
         options = {
             "port": self.port,
             "listen_addresses": "127.0.0.1",
@@ -195,12 +202,14 @@ class Maker:
     engine: str
     folder: Path
     server: Server | None
+    over: StandIn | None = None  #: the endpoint that the server is reached by
     _opened: list[Database] = field(default_factory=list)
 
     def place(self, *, is_migrated: bool = True) -> str:
         """Give the file or URL of a new database."""
         if self.server is not None:
-            return self.server.create(template=_TEMPLATE if is_migrated else "template0")
+            url = self.server.create(template=_TEMPLATE if is_migrated else "template0")
+            return self.over.url(url.rpartition("/")[2]) if self.over is not None else url
         return str(self.folder / f"database-{len(self._opened)}-{time.monotonic_ns()}" / "hivemind.db")
 
     def open(self, place: str = "") -> Database:
@@ -219,10 +228,25 @@ class Maker:
 @pytest.fixture(params=ENGINES)
 def databases(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Maker]:
     """Give a maker of databases, once for each engine."""
-    started = request.getfixturevalue("server") if request.param == "postgresql" else None
-    maker = Maker(request.param, tmp_path, started)
+    with making(request, tmp_path) as maker:
+        yield maker
+
+
+@contextmanager
+def making(request: pytest.FixtureRequest, folder: Path) -> Iterator[Maker]:
+    """Make databases of the engine that a test is run with."""
+    started = request.getfixturevalue("server") if request.param != "sqlite" else None
+    over = request.getfixturevalue("stand_in") if request.param == OVER_HTTP else None
+    maker = Maker(request.param, folder, started, over)
     yield maker
     maker.close()
+
+
+@pytest.fixture(scope="session")
+def stand_in(server: Server) -> Iterator[StandIn]:
+    """Run a stand-in for Deeplake's endpoint for the session."""
+    with standing_in(server) as running_one:
+        yield running_one
 
 
 @pytest.fixture

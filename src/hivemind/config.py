@@ -136,7 +136,7 @@ SETTINGS = (
     Setting(
         key="otlp.listen",
         default="",
-        help="take traces in at this address of this machine, such as 127.0.0.1:4318; empty: not",
+        help="take traces and logs in at this address of this machine, such as 127.0.0.1:4318; empty: not",
     ),
     Setting(
         key="worker.idle_s",

@@ -1,4 +1,8 @@
-"""Two people, two machines, two agents, one server: what one learns and a reviewer approves, both have."""
+"""Two people, two machines, two agents, one server: what one learns and a reviewer approves, both have.
+
+The whole way is the product's own: the hooks announce, the worker sends, the server's worker distils, a
+reviewer decides in a browser, and the other machine's hooks ask for it.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,11 +21,10 @@ import httpx
 import pytest
 from benchmarks import team_server
 
+import browsers
 from hivemind.capture import layout
-from hivemind.config import Settings
 from hivemind.domain.accounts import Role
 from hivemind.store.database import Database, open_database
-from hivemind.worker import learn
 
 from .clients import CLIENTS, Client
 from .conftest import _program
@@ -63,6 +67,72 @@ def team(tmp_path: Path) -> Iterator[Team]:
             process.wait(timeout=30)
 
 
+class Reviewer:
+    """Decide as a person does: on the pages, in Chromium; over the API where there is no browser."""
+
+    def __init__(self, team: Team, browser: Any) -> None:
+        self._token = team.token("rev", Role.REVIEWER)
+        headers = {"Authorization": f"Bearer {self._token}"}
+        self._api = httpx.Client(base_url=team.url, timeout=60, headers=headers)
+        self._url, self._tab = team.url, browser.new_page() if browser else None
+        self.where = "browser" if browser else "API"
+        if self._tab is not None:
+            self._tab.set_default_timeout(60_000)
+            self._tab.goto(f"{team.url}/login")
+            self._tab.get_by_label("A token, or the link of your invitation").fill(self._token)
+            with self._tab.expect_navigation():
+                self._tab.get_by_role("button", name="Log in").click()
+
+    def skills(self) -> list[dict[str, Any]]:
+        """List what the server learnt."""
+        return list(self._api.get("/api/v1/skills").json()["items"])
+
+    def approve(self, skill: dict[str, Any]) -> None:
+        """Read the queue, open the skill, and press the key."""
+        if self._tab is None:
+            return self._decide(skill, "approve")
+        link = self._tab.get_by_role("link", name=skill["name"])
+        for _ in range(20):  # what was counted minutes ago is shown once more while it is counted anew
+            self._tab.goto(f"{self._url}/review")
+            if link.count():
+                break
+            time.sleep(1)
+        with self._tab.expect_navigation():
+            link.click()
+        assert FIX in self._tab.locator(".skill-text").inner_text()
+        with self._tab.expect_navigation():
+            self._tab.keyboard.press("a")
+        return None
+
+    def retire(self, skill: dict[str, Any]) -> None:
+        """Reject what is active."""
+        if self._tab is None:
+            return self._decide(skill, "retire")
+        self._tab.goto(f"{self._url}/review/{skill['skill_id']}")
+        self._tab.keyboard.press("r")
+        self._tab.keyboard.type("the check wants no profile any more")
+        with self._tab.expect_navigation():
+            self._tab.keyboard.press("Enter")
+        return None
+
+    def _decide(self, skill: dict[str, Any], action: str) -> None:
+        answer = self._api.post(f"/api/v1/skills/{skill['skill_id']}/decisions", json={"action": action})
+        assert answer.status_code == 201
+
+    def leave(self) -> None:
+        """Close what it opened."""
+        self._api.close()
+
+
+@pytest.fixture
+def reviewer(team: Team) -> Iterator[Reviewer]:
+    """Let a reviewer in."""
+    with nullcontext() if browsers.missing() else browsers.running() as browser:
+        made = Reviewer(team, browser)
+        yield made
+        made.leave()
+
+
 @pytest.fixture
 def machine(
     team: Team, scripted_model: ScriptedModel, tmp_path: Path
@@ -87,6 +157,7 @@ def machine(
 @pytest.mark.timeout(400)
 def test_what_one_learns_the_other_is_told(
     team: Team,
+    reviewer: Reviewer,
     machine: Callable[[str, str], tuple[Client, Hivemind]],
     scripted_model: ScriptedModel,
     trap: Path,
@@ -107,30 +178,24 @@ def test_what_one_learns_the_other_is_told(
         run(ada, prompt, trap)
     sent = "select count(*) as n from uploads where sent_seq > 3"
     ada_tool.wait_for(lambda: ada_tool.sql(sent)[0]["n"] == 2, seconds=90)
-    reviewer = httpx.Client(
-        base_url=team.url, timeout=60, headers={"Authorization": f"Bearer {team.token('rev', Role.REVIEWER)}"}
-    )
-    with reviewer:
-        learn.learn(team.database, WORKSPACE, settings=Settings(publish_policy="review"))
-        (found,) = reviewer.get("/api/v1/skills").json()["items"]
-        assert found["state"] in ("candidate", "trial")
-        assert bob_tool.json("skills", "list") == []
-        decided = f"/api/v1/skills/{found['skill_id']}/decisions"
-        assert reviewer.post(decided, json={"action": "approve"}).status_code == 201
-        approved = time.monotonic()
-        took_s, tries = _until_told(bob, scripted_model, bobs, since=approved)
-        record_property("approval_to_context_s", round(took_s, 1))
-        print(f"from approval to Bob's context: {took_s:.1f} s, session {tries}")  # noqa: T201 - a figure
-        (skill,) = bob_tool.json("skills", "list")
-        assert (skill["state"], skill["scope"]) == ("active", "team")
-        files = list((bobs / ".agents" / "skills").glob("*/SKILL.md"))
-        assert [FIX in file.read_text() for file in files] == [True]
-        with team.database.read(WORKSPACE) as workspace:
-            said = workspace.connection.exec_driver_sql("select group_concat(text) from events").scalar()
-        assert "before I push" not in str(said), "Bob's sessions stay on his machine"
-        assert reviewer.post(decided, json={"action": "retire"}).status_code == 201
-        bob_tool.run("sync")
-        assert not files[0].exists()
+    (found,) = ada_tool.wait_for(reviewer.skills, seconds=60)
+    assert found["state"] == "candidate", "a team's server lets nothing load that nobody approved"
+    assert bob_tool.json("skills", "list") == []
+    reviewer.approve(found)
+    approved = time.monotonic()
+    took_s, tries = _until_told(bob, scripted_model, bobs, since=approved)
+    record_property("approval_to_context_s", round(took_s, 1))
+    print(f"approved ({reviewer.where}), in Bob's context after {took_s:.1f} s, session {tries}")  # noqa: T201 - a figure
+    (skill,) = bob_tool.json("skills", "list")
+    assert (skill["state"], skill["scope"]) == ("active", "team")
+    files = list((bobs / ".agents" / "skills").glob("*/SKILL.md"))
+    assert [FIX in file.read_text() for file in files] == [True]
+    with team.database.read(WORKSPACE) as workspace:
+        said = workspace.connection.exec_driver_sql("select group_concat(text) from events").scalar()
+    assert "before I push" not in str(said), "Bob's sessions stay on his machine"
+    reviewer.retire(found)
+    bob_tool.run("sync")
+    assert not files[0].exists()
 
 
 def _until_told(client: Client, model: ScriptedModel, project: Path, *, since: float) -> tuple[float, int]:

@@ -7,7 +7,7 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from databases import Maker
+from databases import OVER_HTTP, Maker
 from hivemind.cli.root import hivemind
 from hivemind.domain.accounts import Role
 from hivemind.errors import HivemindError
@@ -25,9 +25,9 @@ def run(url: str, *words: str) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("databases", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("databases", ["postgresql", OVER_HTTP], indirect=True)
 def test_an_operator_lets_in_sees_and_keeps_out(databases: Maker) -> None:
-    """On PostgreSQL by the URL of the environment; everything is in the log of the workspace."""
+    """On a server by the URL of the environment; everything is in the log of the workspace."""
     url = databases.place()
     database = databases.open(url)
     with pytest.raises(HivemindError) as error:

@@ -13,6 +13,8 @@ from machines import NOW, Computer, stored, texts
 
 from hivemind.config import Settings
 from hivemind.store import audit, jobs, remotes, schema, sessions
+from hivemind.sync import pushing, running
+from hivemind.sync.client import Client, Deadline
 
 Make = Callable[..., Computer]
 
@@ -105,6 +107,33 @@ def test_a_restored_server_gets_what_it_lost(team: Thread, computer: Make) -> No
     assert (done.was_restored, done.taken_back) == (True, 2)
     assert stored(team.database, WORKSPACE) == {"gone": texts(4), "s1": texts(10)}
     assert not ada.sync().was_restored
+
+
+def test_a_server_restored_within_a_round_gets_what_it_lost(team: Thread, computer: Make) -> None:
+    """Its count of batches is behind the machine's amid sending: what else it lost goes up, too."""
+    ada = computer("Ada")
+    for name in ("gone", "s1"):
+        ada.has(name, texts(4, word=name))
+        ada.sync()
+    with team.database.write(WORKSPACE) as workspace:
+        sessions.prune(workspace, ["gone", "s1"])
+        workspace.execute(schema.machines.update().values(receipt=0))
+    ada.has("new", texts(800))  # of more batches than the copy lacks
+    done = pushing.Sending()
+    with Client(ada.credentials(), deadline=Deadline(seconds=20.0)) as client:
+        machine = running.machine_of(ada.data, agents=["claude"])
+        pushing.push(
+            ada.database,
+            "default",
+            client=client,
+            machine=machine,
+            rules=ada.settings,
+            home=str(ada.home),
+            done=done,
+        )
+    ada.sync()
+    lost = {name: texts(4, word=name) for name in ("gone", "s1")}
+    assert stored(team.database, WORKSPACE) == {"new": texts(800), **lost}
 
 
 def test_what_comes_out_of_order_is_asked_for(team: Thread, computer: Make) -> None:

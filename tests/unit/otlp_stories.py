@@ -11,7 +11,7 @@ from typing import Any
 
 from hivemind.capture.redaction import Redactor
 from hivemind.otlp import receiver
-from hivemind.otlp.reading import JSON
+from hivemind.otlp.reading import JSON, Signal
 from hivemind.otlp.receiver import Answer
 from hivemind.store.database import Database
 
@@ -209,4 +209,52 @@ def send(
         content_type=JSON,
         content_encoding="gzip" if packed else "",
         redactor=REDACTOR,
+    )
+
+
+def record(
+    name: str,
+    given: dict[str, Any] | None = None,
+    *,
+    body: Any = None,
+    trace: str = "",
+    span: str = "",
+    at: float = 0,
+) -> dict[str, Any]:
+    """Write a log record; `span` is named within its trace, by its number where it is one of a story."""
+    return {
+        "traceId": hex_id(trace, 32) if trace else "",
+        "spanId": hex_id(f"{trace}/{span}", 16) if span else "",
+        "eventName": name,
+        "timeUnixNano": str(START_NS + int(at * SECOND_NS)),
+        "attributes": attributes(given or {}),
+        **({} if body is None else {"body": value(body)}),
+    }
+
+
+def log_document(
+    records: Iterable[dict[str, Any]], *, service: str = "shop-bot", scope: str = "a.logger"
+) -> dict[str, Any]:
+    """Write the body of a request with log records."""
+    return {
+        "resourceLogs": [
+            {
+                "resource": {"attributes": attributes({"service.name": service, "service.version": "1.2"})},
+                "scopeLogs": [{"scope": {"name": scope}, "logRecords": list(records)}],
+            }
+        ]
+    }
+
+
+def log(database: Database, records: Iterable[dict[str, Any]], **named: Any) -> Answer:
+    """Send log records to the receiver."""
+    rules = named.pop("rules", None)
+    return receiver.receive(
+        database,
+        workspace_id="default",
+        body=json.dumps(log_document(records, **named)).encode(),
+        content_type=JSON,
+        signal=Signal.LOGS,
+        redactor=REDACTOR,
+        rules=rules,
     )

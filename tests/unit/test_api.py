@@ -315,3 +315,20 @@ def test_no_line_makes_the_reader_raise(value: Any, kind: str, said: dict[str, A
     for record in (value, {MARK: 1, "kind": kind, "said": said, "session": "s", "at": value}):
         transcript.read_line(record, line=b"x", state=ReaderState())
         transcript.recognises([record])
+
+
+@pytest.mark.parametrize("by_folder", [False, True])
+def test_backfill_finds_what_was_recorded(data: Path, by_folder: bool) -> None:
+    """Without a worker, and once however often it is run; the worker finds nothing more to store."""
+    cancel(1, careful=True)
+    named = ("--from", str(data / "kept")) if by_folder else ()
+    first = run("backfill", "--json", "--no-mine", *named).json
+    again = run("backfill", "--json", "--no-mine").json
+    assert (first["sessions_seen"], first["tool_calls"], again["events"]) == (1, 2, 0)
+    database = stored(data)
+    with database.read() as workspace:
+        (session,) = sessions.recent(workspace, limit=5)
+        assert len(sessions.events_of(workspace, session.session_id)) == first["events"]
+        assert len(episodes.reports(workspace, session.session_id)) == 1
+    assert (session.agent, session.project) == ("sdk", "shop")
+    database.close()

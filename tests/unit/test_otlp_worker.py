@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from command_line import run
-from otlp_stories import Trace, cancelling, document
+from otlp_stories import Trace, cancelling, document, log_document, record
 
 from hivemind import config
 from hivemind.config import Settings
@@ -24,7 +24,8 @@ from hivemind.worker import traces
 from hivemind.worker.loop import Worker
 from hivemind.worker.traces import Listener, address_of, token_of
 
-TOKEN = "a-token-for-tests"
+TOKEN, PATH = "a-token-for-tests", "/v1/traces"
+DETAILS = "gen_ai.client.inference.operation.details"
 
 
 class Sender:
@@ -47,7 +48,7 @@ class Sender:
         self,
         body: bytes,
         *,
-        path: str = traces.PATH,
+        path: str = PATH,
         method: str = "POST",
         token: str = TOKEN,
         **headers: str,
@@ -96,7 +97,7 @@ def test_traces_are_stored_when_they_are_accepted(sender: Sender, database: Data
         ({"token": "another"}, 401),
         ({"Host": "attacker.example:4318"}, 403),
         ({"Origin": "http://localhost"}, 403),
-        ({"path": "/v1/metrics"}, 404),
+        ({"path": "/v1/profiles"}, 404),
         ({"method": "GET"}, 405),
         ({"Content_Type": "text/plain"}, 415),
         ({"Content_Encoding": "br"}, 415),
@@ -112,7 +113,7 @@ def test_others_are_refused(sender: Sender, database: Database, named: dict[str,
 def test_a_body_that_is_too_large_is_not_read(sender: Sender) -> None:
     """Its length alone is refused."""
     connection = http.client.HTTPConnection("127.0.0.1", sender.listener.port, timeout=20)
-    connection.putrequest("POST", traces.PATH)
+    connection.putrequest("POST", PATH)
     connection.putheader("Authorization", f"Bearer {TOKEN}")
     connection.putheader("Content-Type", "application/json")
     connection.putheader("Content-Length", str(1 << 40))
@@ -180,7 +181,7 @@ def test_a_worker_listens_and_shows_what_came_in(tmp_path: Path, monkeypatch: py
         connection = http.client.HTTPConnection("127.0.0.1", worker.traces.listener.port, timeout=20)
         connection.request(
             "POST",
-            traces.PATH,
+            PATH,
             BODY,
             {"Content-Type": "application/json", "Authorization": f"Bearer {token_of(data)}"},
         )
@@ -194,3 +195,19 @@ def test_a_worker_listens_and_shows_what_came_in(tmp_path: Path, monkeypatch: py
         assert token_of(data) in told["environment"]["OTEL_EXPORTER_OTLP_HEADERS"]
     finally:
         worker.close()
+
+
+def test_logs_and_metrics_are_answered_too(sender: Sender, database: Database) -> None:
+    """Log records are stored, with the same token; metrics are rejected in an answer that no SDK minds."""
+    said = {"gen_ai.input.messages": [{"role": "user", "content": "Hello there"}]}
+    body = json.dumps(log_document([record(DETAILS, said, trace="t", span="s")])).encode()
+    assert sender.send(gzip.compress(body), path="/v1/logs", Content_Encoding="gzip").status == 200
+    assert sender.send(body, path="/v1/logs", token="").status == 401
+    assert sender.stored == ["default"]
+    with database.read() as workspace:
+        (session,) = sessions.recent(workspace, limit=5)
+    assert session.title == "Hello there"
+    answer = sender.send(b'{"resourceMetrics": []}', path="/v1/metrics")
+    assert (answer.status, answer.body) == (200, b"{}")  # type: ignore[attr-defined]
+    assert sender.send(b"{", path="/v1/metrics").status == 400
+    assert sender.stored == ["default"]

@@ -25,6 +25,11 @@ def agents() -> "tuple[Agent, ...]":
     return tuple(_load(name) for name in NAMES)
 
 
+def recorders() -> "tuple[Agent, ...]":
+    """Give everything whose transcripts may lie on this disk: every agent, and programs."""
+    return (*agents(), *(_load(name) for name in PROGRAMS))
+
+
 def by_name(name: str) -> "Agent":
     """Give the agent called `name`; raise where there is none."""
     if name in NAMES or name in PROGRAMS:

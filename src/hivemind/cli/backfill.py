@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from hivemind.agents.base import Agent
-from hivemind.agents.registry import agents
+from hivemind.agents.registry import recorders
 from hivemind.capture import boundary, ingest, layout
 from hivemind.cli.app import App, emit, json_option, pass_app
 from hivemind.cli.text import bytes_text, count
@@ -39,7 +39,7 @@ def backfill(app: App, *, folder: Path | None, no_mine: bool, as_json: bool) -> 
         )
     waiting = transcripts(app, folder)
     if not waiting:
-        where = str(folder) if folder else ", ".join(str(a.default_root(app.machine)) for a in agents())
+        where = str(folder) if folder else ", ".join(str(a.default_root(app.machine)) for a in recorders())
         raise HivemindError(
             "no-transcripts",
             f"no transcript was found in {where}",
@@ -65,10 +65,10 @@ def backfill(app: App, *, folder: Path | None, no_mine: bool, as_json: bool) -> 
 def transcripts(app: App, folder: Path | None) -> list[tuple[Path, Agent | None]]:
     """Find transcripts: in a folder with the agent told by content, or where each agent keeps its own."""
     if folder is not None:
-        seen = dict.fromkeys(path for agent in agents() for path in agent.transcripts(folder))
+        seen = dict.fromkeys(path for agent in recorders() for path in agent.transcripts(folder))
         return [(path, None) for path in seen]
     found: list[tuple[Path, Agent | None]] = []
-    for agent in agents():
+    for agent in recorders():
         root = agent.default_root(app.machine)
         if root.is_dir():
             found += [(path, agent) for path in agent.transcripts(root)]
@@ -98,7 +98,7 @@ def store(
             started = time.perf_counter()
             try:
                 # By content, even in an agent's own folder: another agent may have written it there.
-                owner = ingest.recognise(path, agents() if agent is None else [agent, *agents()])
+                owner = ingest.recognise(path, recorders() if agent is None else [agent, *recorders()])
                 # Whoever names a folder means this workspace; what was found by itself stays where it is.
                 if agent is not None and (keeper := elsewhere.get(str(path))):
                     refused.append({"path": str(path), "problem": f"is kept by workspace {keeper}"})
@@ -127,7 +127,7 @@ def store(
 
 def folder_is_archive(app: App, path: Path) -> bool:
     """Say whether nobody writes a transcript any more: it lies outside the agents' own folders, or is old."""
-    roots = [agent.default_root(app.machine) for agent in agents()]
+    roots = [agent.default_root(app.machine) for agent in recorders()]
     if not any(path.is_relative_to(root) for root in roots):
         return True
     written = path if path.exists() else path.parent  # a session in a database

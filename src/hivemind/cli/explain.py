@@ -85,6 +85,7 @@ def explain(
                 project_id=shelf.project_id,
                 prompt=storable(one["prompt"]),
                 asked=_going_back(shelf, storable(one["prompt"]), session_id=storable(session_id)),
+                at_hand=_languages(shelf, session_id=storable(session_id)),
                 k=k,
                 budget_tokens=app.settings.inject_budget_tokens,
                 limit=limit,
@@ -107,6 +108,7 @@ class Shelf:
     connection: sqlite3.Connection
     workspace_id: str
     project_id: str = ""
+    folder: str = ""  #: where the prompt would be given
 
 
 @contextmanager
@@ -126,7 +128,13 @@ def _own(app: App, folder: Path) -> Iterator[Shelf]:
         index = Index.open(Path(files, app.workspace_id), workspace_id=app.workspace_id)
         index.refresh(connection)
         index.weigh_evidence(connection)
-        yield Shelf(index=index, connection=connection, workspace_id=app.workspace_id, project_id=project_id)
+        yield Shelf(
+            index=index,
+            connection=connection,
+            workspace_id=app.workspace_id,
+            project_id=project_id,
+            folder=str(folder),
+        )
 
 
 @contextmanager
@@ -208,6 +216,14 @@ def _going_back(shelf: Shelf, prompt: str, *, session_id: str) -> str:
     )
 
 
+def _languages(shelf: Shelf, *, session_id: str) -> frozenset[str]:
+    from hivemind.retrieval import languages
+
+    return languages.at_hand(
+        shelf.connection, workspace_id=shelf.workspace_id, session_id=session_id, cwd=shelf.folder
+    )
+
+
 def _stdin() -> Iterable[str]:
     """Read lines in whatever encoding they come."""
     binary = getattr(sys.stdin, "buffer", None)
@@ -269,6 +285,9 @@ def _show(app: App, found: "Explained") -> None:
     best = found.ranking[0]
     told = ", ".join(f"{name.replace('_', ' ')} {value:.2f}" for name, value in best.figures.items() if value)
     app.say(f"  {one_line(best.name, 64)}: {told}")
+    if any(one.elsewhere for one in found.ranking):
+        others = ", ".join(one_line(one.name, 64) for one in found.ranking if one.elsewhere)
+        app.say(f"  Here it is {' and '.join(found.at_hand)}; held back, for other languages: {others}.")
     given = (
         f"{count(len(found.given), 'skill')}, {count(found.tokens, 'token')}" if found.given else "nothing"
     )

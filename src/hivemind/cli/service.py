@@ -15,7 +15,7 @@ from hivemind.errors import HivemindError
     envvar="HIVEMIND_DATABASE_URL",
     default="",
     metavar="URL",
-    help="Work on a team's PostgreSQL database, beside any number of other workers, until told to stop.",
+    help="Work on a team's database, beside any number of other workers, until told to stop.",
 )
 @pass_app
 def worker(app: App, database_url: str) -> None:
@@ -45,11 +45,12 @@ def _work_on(app: App, database_url: str) -> None:
     import logging
     import signal
 
+    from hivemind.cli.team import with_token
     from hivemind.store.database import open_url
     from hivemind.worker.shared import SharedWorker
 
     logging.basicConfig(format="%(asctime)s %(message)s", level=logging.INFO)
-    database = open_url(database_url)
+    database = open_url(with_token(app, database_url))
     shared = SharedWorker(
         database=database, settings=app.team_settings, variables=dict(os.environ), data=app.data
     )

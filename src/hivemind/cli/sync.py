@@ -21,14 +21,21 @@ ROUND_S = 600.0
 
 @click.command()
 @click.option("--dry-run", is_flag=True, help="Show which sessions would go; nothing is sent.")
+@click.option("--show", is_flag=True, help="With --dry-run: print each text that would go, word for word.")
+@click.option("--session", "session_id", default="", help="With --show: of one session, by its id.")
 @json_option
 @pass_app
-def sync(app: App, *, dry_run: bool, as_json: bool) -> None:
+def sync(app: App, *, dry_run: bool, show: bool, session_id: str, as_json: bool) -> None:
     """Send what goes to the team and take its skills, or show it first.
 
     The worker does this by itself while it runs. What goes is what `hivemind project` shows as `team`, each
     event redacted once more by the rules of today.
     """
+    if (show or session_id) and not dry_run:
+        raise click.UsageError("--show and --session are for --dry-run")
+    if show or session_id:
+        _show(app, session_id=session_id, as_json=as_json)
+        return
     if dry_run:
         _plan(app, as_json=as_json)
         return
@@ -84,31 +91,72 @@ def _rules(app: App) -> "Settings":
 
 def _as_json(done: "Round") -> dict[str, Any]:
     values = asdict(done)
-    values["sent"]["sessions"] = sorted(done.sent.sessions)
+    for name in ("sessions", "deleted"):
+        values["sent"][name] = sorted(getattr(done.sent, name))
     return values
 
 
 def _say(app: App, done: "Round") -> None:
     sent, came = done.sent, done.came
-    if done.was_restored:
+    if done.taken_back:
         app.say(f"The server was restored from a copy: {count(done.taken_back, 'session')} went up again.")
     app.say(
         f"sent {count(sent.events, 'event')} of {count(len(sent.sessions), 'session')} "
         f"({bytes_text(sent.bytes)}) to {done.workspace} on {done.url}"
     )
     app.say(f"skills: {len(came.taken)} came or changed, {len(came.gone)} were put away")
+    if sent.deleted:
+        app.say(f"{count(len(sent.deleted), 'session')} had been deleted there, and will not be sent again")
     for name, why in {**sent.refused, **came.refused}.items():
         app.say(f"refused {name}: {why}")
     if not done.is_complete:
         app.note("the time was over first: run it again to go on")
 
 
-def _plan(app: App, *, as_json: bool) -> None:
-    from hivemind.sync import pushing
+def _show(app: App, *, session_id: str, as_json: bool) -> None:
+    """Print what would go, as the server would get it."""
+    import json
+
+    from hivemind.sync import preparing
 
     app.environment  # noqa: B018 - says in which folder a person's own rules are
     with app.database() as database:
-        planned = pushing.plan(
+        pieces = preparing.shown(
+            database,
+            app.workspace_id,
+            rules=_rules(app),
+            home=str(app.environment.home),
+            session_id=session_id,
+            with_refused=True,
+        )
+        is_any = False
+        for piece in pieces:
+            is_any = True
+            if as_json:
+                click.echo(json.dumps(piece.as_json(), ensure_ascii=False))
+                continue
+            app.say(f"== {piece.session_id} · {piece.agent} · {piece.remote} · {piece.cwd or '?'}")
+            for sent in piece.events:
+                event = sent.event
+                told = [event.kind.value, event.tool_name, event.status.value if event.status else ""]
+                app.say(f"-- {sent.seq} {' '.join(filter(None, told))}")
+                app.say(event.text)
+                if event.data:
+                    app.say(json.dumps(event.data, ensure_ascii=False, indent=1))
+            for report in piece.reports:
+                app.say(
+                    f"-- outcome {report.report.label} {report.report.actor} {report.report.note}".rstrip()
+                )
+    if not is_any and not as_json:
+        app.say("Nothing would be sent.")
+
+
+def _plan(app: App, *, as_json: bool) -> None:
+    from hivemind.sync import preparing
+
+    app.environment  # noqa: B018 - says in which folder a person's own rules are
+    with app.database() as database:
+        planned = preparing.plan(
             database,
             app.workspace_id,
             rules=_rules(app),
@@ -123,9 +171,10 @@ def _plan(app: App, *, as_json: bool) -> None:
         if not app.settings.capture_team:
             app.note("no project goes to a team: hivemind project NAME --capture team")
         return
+    shown = _unique([one.session_id for one in planned])
     rows = [
         [
-            one.session_id[:8],
+            shown[one.session_id],
             one.agent,
             one_line(one.remote, 40),
             str(one.events),
@@ -144,6 +193,17 @@ def _plan(app: App, *, as_json: bool) -> None:
         f"{bytes_text(sum(p.bytes for p in planned))} would be sent, "
         f"{count(sum(p.redactions for p in planned), 'secret')} redacted. Nothing was."
     )
+    if left_out := sum(p.left_out for p in planned):
+        app.say(f"{count(left_out, 'event')} about projects that do not go to the team: without their words.")
+    app.note("Word for word: hivemind sync --dry-run --show [--session ID]")
+
+
+def _unique(session_ids: list[str]) -> dict[str, str]:
+    """Shorten ids as far as they stay different."""
+    length = 8
+    while len({one[:length] for one in session_ids}) < len(session_ids):
+        length += 4
+    return {one: one[:length] for one in session_ids}
 
 
 def state(app: App) -> dict[str, Any]:
@@ -157,17 +217,18 @@ def state(app: App) -> dict[str, Any]:
     if found is None:
         return {"url": "", "problem": "", "hint": ""}
     known: dict[str, Any] = {"url": found.url, "workspace": found.workspace, "problem": "", "hint": ""}
-    known |= {"synced_at": None, "last_error": "", "waiting": 0}
+    known |= {"synced_at": None, "last_error": "", "waiting": 0, "deleted": 0}
     if not Path(app.database_path).exists():
         return known
     # Whoever has no server does not wait for SQLAlchemy.
     from hivemind.store import remotes
-    from hivemind.sync import pushing
+    from hivemind.sync import preparing
 
     with app.database() as database:
         with database.read(found.local_workspace) as workspace:
             held = remotes.remote(workspace)
-        known["waiting"] = len(pushing.waiting(database, found.local_workspace, rules=_rules(app)))
+            known["deleted"] = remotes.deleted(workspace)
+        known["waiting"] = len(preparing.waiting(database, found.local_workspace, rules=_rules(app)))
     if held is not None and held.url == found.url:
         known |= {"synced_at": held.synced_at, "last_error": held.last_error}
         known["workspace"] = held.remote_workspace or found.workspace
@@ -182,6 +243,8 @@ def lines(known: dict[str, Any]) -> list[str]:
         return []
     when = f"last sync {ago(known['synced_at'])}" if known["synced_at"] else "not synced yet"
     waits = f", {count(known['waiting'], 'session')} waiting" if known["waiting"] else ""
+    if known.get("deleted"):
+        waits += f", {count(known['deleted'], 'session')} deleted there"
     found = [f"team: {known['workspace'] or '?'} on {known['url']}; {when}{waits}"]
     if known["last_error"]:
         found.append(f"team: {known['last_error']}")

@@ -24,9 +24,19 @@ def database_option(function: F) -> F:
         "--database-url",
         default="",
         metavar="URL",
-        help=f"PostgreSQL; {URL_VARIABLE} keeps its password off the list of processes. "
+        help=f"PostgreSQL or deeplake:; {URL_VARIABLE} keeps its password off the list of processes. "
         "Without either: a file of this machine.",
     )(function)
+
+
+def with_token(app: App, url: str) -> str:
+    """Give a database's URL with what opens it, where that is kept elsewhere."""
+    if not url.startswith("deeplake"):
+        return url
+    from hivemind.deeplake.tables import store_url
+
+    environment = app.environment
+    return store_url(url, environment.home / ".deeplake/credentials.json", variables=environment.variables)
 
 
 @contextmanager
@@ -35,7 +45,7 @@ def team_database(app: App, url: str) -> Iterator["Database"]:
     from hivemind.server.serving import open_store
 
     url = url or app.environment.variables.get(URL_VARIABLE, "")
-    database = open_store(url, file=Path(layout.team_database(str(app.data))))
+    database = open_store(with_token(app, url), file=Path(layout.team_database(str(app.data))))
     try:
         yield database
     finally:

@@ -1,5 +1,6 @@
 """People, what they may do, and which rows each scope names."""
 
+import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -9,6 +10,14 @@ from typing import Any
 SERVER_SPACE = "server"
 #: How the names begin of the spaces that are made for people and organisations.
 OWN_PREFIX, ORGANISATION_PREFIX = "me.", "org."
+#: Some exporters send the blank of OTEL_EXPORTER_OTLP_HEADERS as it has to be written there.
+_BEARER = re.compile(r"\s*bearer(?:\s+|%20)(\S+)\s*", re.IGNORECASE)
+
+
+def bearer_of(header: str) -> str:
+    """Give the token of an `Authorization` header; empty where there is none."""
+    found = _BEARER.fullmatch(header)
+    return found[1] if found else ""
 
 
 class Role(StrEnum):

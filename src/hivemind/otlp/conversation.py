@@ -28,6 +28,9 @@ class Said:
     reading: Reading
     agent_id: str = ""  #: the subagent's, empty in the main conversation
     is_inner: bool = False  #: another span reports the same request to a model
+    records: int = 1  #: of spans or log records that came in of it
+    session_id: str = ""  #: where it belongs, if that is known otherwise than by what it says
+    about: str = ""  #: the prompt that its verdicts are about, if that is known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,14 +108,16 @@ def conversations(
     """
     named: dict[str, str] = {}
     for one in sorted(said, key=lambda o: (o.span.start_ns, o.span.span_id)):
-        if one.reading.conversation_id and one.span.trace_id not in named:
+        if one.reading.conversation_id and one.span.trace_id and one.span.trace_id not in named:
             named[one.span.trace_id] = session_of(
                 one.reading.conversation_id, service=one.span.service, trace_id=one.span.trace_id
             )
     groups: defaultdict[str, list[Said]] = defaultdict(list)
     for one in said:
         span, own = one.span, one.reading.conversation_id
-        if own:
+        if one.session_id:
+            session_id = one.session_id
+        elif own:
             session_id = session_of(own, service=span.service, trace_id=span.trace_id)
         else:
             path = trace_path(span.trace_id)

@@ -5,7 +5,7 @@ many equal ones stand before it: it is one event, whichever spans have it and in
 """
 
 import json
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -26,11 +26,14 @@ from hivemind.otlp.conventions.base import (
 from hivemind.otlp.conventions.messages import messages_of
 from hivemind.otlp.conversation import Conversation, Said, digest
 from hivemind.otlp.spans import Span, SpanStatus, moment
+from hivemind.otlp.talk import Talk, native, opening
 
 #: What is kept of a span's other attributes: so many, of so many characters each.
 MAX_KEPT, MAX_KEPT_CHARS = 200, 4_000
 #: So many calls of a tool are compared with a run that names none.
 MAX_COMPARED = 100
+#: Under these keys the record of what log records told has which events they told, and what was asked first.
+TOLD, OPENING = "told", "opening"
 #: Under this key a tool's input is kept that is no object.
 INPUT = "input"
 _ASKED_KEYS = ("input", "question", "query", "prompt", "message", "text", "user_input", "task")
@@ -75,13 +78,18 @@ class Mapped:
     judged: tuple[Judged, ...]
 
 
+def record_event_id(span: Span) -> str:
+    """Give the id of the event that says a span, or what log records told of one, was taken up."""
+    return event_id(session_id="", native_id=_record_native(span), kind=EventKind.SYSTEM)
+
+
 def span_event_id(span: Span) -> str:
-    """Give the id of the event that says a span was taken up."""
-    return event_id(session_id="", native_id=_span_native(span), kind=EventKind.SYSTEM)
+    """Give the id of the event that says the span itself was taken up."""
+    return record_event_id(replace(span, log_id=""))
 
 
-def _span_native(span: Span) -> str:
-    return f"otel.{span.trace_id}.{span.span_id}"
+def _record_native(span: Span) -> str:
+    return f"otel.log.{span.log_id}" if span.log_id else f"otel.{span.trace_id}.{span.span_id}"
 
 
 def map_conversation(conversation: Conversation, *, known: Known) -> Mapped:
@@ -112,6 +120,7 @@ class _Mapper:
     _made: dict[str, str] = field(default_factory=dict)  #: the trace that made each prompt, in this batch
     _waits: dict[str, list["_Waiting"]] | None = None  #: by tool
     _run: set[str] = field(default_factory=set)  #: calls of which the run is known
+    _by_logs: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))  #: by log_id
 
     def result(self) -> Mapped:
         events = sorted(self.placed.items(), key=lambda pair: pair[1].at_ns)
@@ -129,6 +138,8 @@ class _Mapper:
         if held is None:
             event = Event(kind=kind, native_id=native_id, agent_id=one.agent_id, **values)
             self.placed[key] = Placed(event=event, at_ns=at_ns, exact=exact, trace_id=one.span.trace_id)
+            if one.span.log_id:
+                self._by_logs[one.span.log_id].append(native_id)
             return key
         if exact and (not held.exact or at_ns < held.at_ns):
             held.at_ns, held.exact = at_ns, True
@@ -155,7 +166,7 @@ class _Mapper:
             self.put(
                 one,
                 EventKind.SYSTEM,
-                f"~error.{span.span_id}",
+                f"~error.{reading.said_once or span.span_id}",
                 at_ns=_end(span),
                 exact=True,
                 text=f"the request to the model failed: {reading.error}",
@@ -163,7 +174,7 @@ class _Mapper:
 
     def _talk(self, one: Said, inputs: Sequence[Message], outputs: Sequence[Message]) -> None:
         scope = self._scope(one, inputs)
-        said = _Said(scope)
+        said = Talk(scope)
         start, end = one.span.start_ns, _end(one.span)
         last = max((n for n, m in enumerate(inputs) if m.role is Role.ASSISTANT), default=-1)
         for n, message in enumerate(inputs):
@@ -179,6 +190,8 @@ class _Mapper:
         What another trace of the conversation opened with, word by word, and nothing behind it, was asked
         again, and not repeated from what was said before.
         """
+        if one.reading.said_once:
+            return one.reading.said_once
         trace_id = one.span.trace_id
         if self.conversation.session_id.endswith(trace_id):
             return ""
@@ -194,8 +207,8 @@ class _Mapper:
             return found
         first = digest(opening[-1].text.strip())
         count = sum(m.text.strip() == opening[-1].text.strip() for m in opening) - 1
-        plain = self.key(EventKind.PROMPT, _native("", Role.USER, first, count))
-        scoped = self.key(EventKind.PROMPT, _native(trace_id, Role.USER, first, count))
+        plain = self.key(EventKind.PROMPT, native("", Role.USER, first, count))
+        scoped = self.key(EventKind.PROMPT, native(trace_id, Role.USER, first, count))
         maker = self._maker(plain)
         again = maker is not None and maker != trace_id and answered == len(inputs)
         scope = trace_id if self._maker(scoped) is not None or again else ""
@@ -209,7 +222,7 @@ class _Mapper:
         data = self.known.data(key)
         return None if data is None else as_text(data.get("trace"))
 
-    def _message(self, one: Said, message: Message, *, said: "_Said", at_ns: int, exact: bool) -> None:
+    def _message(self, one: Said, message: Message, *, said: Talk, at_ns: int, exact: bool) -> None:
         model, text = one.reading.model, message.text.strip()
         put = partial(self.put, one, at_ns=at_ns, exact=exact)
         match message.role:
@@ -250,7 +263,7 @@ class _Mapper:
             request_model=one.reading.model,
         )
 
-    def _answer(self, one: Said, message: Message, *, said: "_Said", at_ns: int, exact: bool) -> None:
+    def _answer(self, one: Said, message: Message, *, said: Talk, at_ns: int, exact: bool) -> None:
         call_id = message.call_id or said.waiting(message.name)
         names = dict(said.asked)
         said.answered.add(call_id)
@@ -269,7 +282,7 @@ class _Mapper:
     def _usage(self, one: Said, tokens: Tokens) -> None:
         read, written = tokens.cache_read or 0, tokens.cache_write or 0
         whole = tokens.input or 0
-        native = f"~usage.{one.span.span_id}"
+        native = f"~usage.{one.reading.said_once or one.span.span_id}"
         self.put(
             one,
             EventKind.USAGE,
@@ -301,7 +314,7 @@ class _Mapper:
             name=run.name, arguments=run.arguments if run.arguments is not None else {}, call_id=call_id
         )
         self._call(one, call, call_id=call_id, at_ns=span.start_ns, exact=True)
-        failed = span.status is SpanStatus.ERROR
+        failed = span.status is SpanStatus.ERROR or bool(one.reading.error)
         self.put(
             one,
             EventKind.TOOL_RESULT,
@@ -354,7 +367,7 @@ class _Mapper:
             return
         asked = _asked(reading.asked)
         if asked:
-            talk = _Said("")
+            talk = Talk("")
             for message in asked:
                 self._message(one, message, said=talk, at_ns=span.start_ns, exact=True)
             for message in messages_of(reading.answered, default=Role.ASSISTANT):
@@ -362,7 +375,7 @@ class _Mapper:
 
     def _told(self, one: Said, messages: Sequence[Message]) -> None:
         scope = self._scope(one, messages)
-        said, start, end = _Said(scope), one.span.start_ns, _end(one.span)
+        said, start, end = Talk(scope), one.span.start_ns, _end(one.span)
         begun = False
         for message in messages:
             begun = begun or message.role is Role.ASSISTANT
@@ -388,10 +401,16 @@ class _Mapper:
                 if not e.name.startswith("gen_ai.")
             ],
         }
+        if span.log_id and span.trace_id and self.conversation.session_id.endswith(span.trace_id):
+            told |= {
+                TOLD: [*self._by_logs[span.log_id], _record_native(span)],
+                OPENING: opening(one.reading.inputs),
+            }
         data = {"span": {name: value for name, value in told.items() if value not in ("", {}, [])}}
-        self.put(one, EventKind.SYSTEM, _span_native(span), at_ns=_end(span), exact=True, data=data)
+        self.put(one, EventKind.SYSTEM, _record_native(span), at_ns=_end(span), exact=True, data=data)
         for verdict in one.reading.verdicts:
-            self.judged.append(Judged(verdict=verdict, at_ns=_end(span), event_id=self._asked_before(one)))
+            about = one.about or self._asked_before(one)
+            self.judged.append(Judged(verdict=verdict, at_ns=_end(span), event_id=about))
 
     def _asked_before(self, one: Said) -> str:
         """Give the prompt that was last when a span ended, of its trace first; empty where none is here."""
@@ -410,38 +429,6 @@ class _Waiting:
     call_id: str
     data: dict[str, Any]
     at_ns: int
-
-
-@dataclass(slots=True)
-class _Said:
-    """Count what was said in one talk, to tell equal messages apart."""
-
-    scope: str
-    counts: Counter[tuple[Role, str]] = field(default_factory=Counter)
-    asked: list[tuple[str, str]] = field(default_factory=list)  #: calls, as (id, tool)
-    answered: set[str] = field(default_factory=set)
-
-    def native(self, role: Role, text: str) -> str:
-        name = digest(text.strip())
-        number = self.counts[role, name]
-        self.counts[role, name] += 1
-        return _native(self.scope, role, name, number)
-
-    def unnamed(self, call: Call) -> str:
-        """Name a call that has no id by its input."""
-        name = digest(f"{call.name}\0{as_text(call.arguments)}")
-        number = self.counts[Role.ASSISTANT, name]
-        self.counts[Role.ASSISTANT, name] += 1
-        return f"call.{name[:16]}.{number}" + (f".{self.scope[:8]}" if self.scope else "")
-
-    def waiting(self, name: str) -> str:
-        """Give the first call without an answer, of a tool where it is named."""
-        open_calls = [(i, n) for i, n in self.asked if i not in self.answered and (not name or n == name)]
-        return open_calls[0][0] if open_calls else ""
-
-
-def _native(scope: str, role: Role, name: str, number: int) -> str:
-    return f"~said.{scope}.{role.value}.{name}.{number}"
 
 
 def input_of(arguments: Any) -> dict[str, Any]:

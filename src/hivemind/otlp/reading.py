@@ -1,4 +1,4 @@
-"""Read spans from the body of an OTLP/HTTP request: protobuf or JSON, gzip or not, within limits."""
+"""Read the body of an OTLP/HTTP request: protobuf or JSON, gzip or not, within limits."""
 
 import base64
 import binascii
@@ -7,17 +7,64 @@ import re
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
+from importlib import import_module
 from typing import Any
 
 import orjson
 
 from hivemind.errors import HivemindError
-from hivemind.otlp.spans import Span, SpanEvent, SpanStatus
+from hivemind.otlp.spans import LogRecord, Span, SpanEvent, SpanStatus
 
 JSON, PROTOBUF = "application/json", "application/x-protobuf"
 _TRACE_ID, _SPAN_ID = re.compile(r"[0-9a-f]{32}"), re.compile(r"[0-9a-f]{16}")
 #: Integers of 64 bits, beyond which databases and JSON readers differ.
 _MAX_INT = 1 << 63
+
+
+class Signal(StrEnum):
+    """Name what a request brings."""
+
+    TRACES = "traces"
+    LOGS = "logs"
+    METRICS = "metrics"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Names:
+    """Name the parts of a signal's requests: in JSON, and as its message in protobuf."""
+
+    resources: str
+    scopes: str
+    items: str
+    module: str
+    message: str
+
+
+_NAMES = {
+    Signal.TRACES: _Names(
+        resources="resourceSpans",
+        scopes="scopeSpans",
+        items="spans",
+        module="trace.v1.trace_service_pb2",
+        message="ExportTraceServiceRequest",
+    ),
+    Signal.LOGS: _Names(
+        resources="resourceLogs",
+        scopes="scopeLogs",
+        items="logRecords",
+        module="logs.v1.logs_service_pb2",
+        message="ExportLogsServiceRequest",
+    ),
+    Signal.METRICS: _Names(
+        resources="resourceMetrics",
+        scopes="scopeMetrics",
+        items="metrics",
+        module="metrics.v1.metrics_service_pb2",
+        message="ExportMetricsServiceRequest",
+    ),
+}
+_KINDS_OF_METRICS = ("gauge", "sum", "histogram", "exponentialHistogram", "summary")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +73,7 @@ class Limits:
 
     body_bytes: int = 16 << 20  #: as it is sent
     unpacked_bytes: int = 64 << 20
-    spans: int = 20_000
+    spans: int = 20_000  #: or log records
     attributes: int = 1_000  #: of a span or an event, which has as many events at most
     text_chars: int = 1 << 20  #: of one value
     depth: int = 32  #: of values within values
@@ -42,9 +89,10 @@ class RefusedError(HivemindError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Received:
-    """Hold the spans of a request, and how many in it were none."""
+    """Hold the spans or log records of a request, and how many in it were none."""
 
-    spans: tuple[Span, ...]
+    spans: tuple[Span, ...] = ()
+    records: tuple[LogRecord, ...] = ()
     rejected: int = 0
     reason: str = ""
 
@@ -57,17 +105,36 @@ def media_type(content_type: str) -> str:
     raise RefusedError(415, f"Content-Type {named[:100]!r} is neither {PROTOBUF} nor {JSON}")
 
 
-def read(body: bytes, *, content_type: str, content_encoding: str = "", limits: Limits) -> Received:
-    """Read the spans of a request; raise RefusedError where the request as a whole cannot be taken."""
+def read(
+    body: bytes,
+    *,
+    content_type: str,
+    content_encoding: str = "",
+    limits: Limits,
+    signal: Signal = Signal.TRACES,
+) -> Received:
+    """Read a request; raise RefusedError where it cannot be taken as a whole.
+
+    Of metrics nothing is taken: their points are counted as rejected.
+    """
     media = media_type(content_type)
     if len(body) > limits.body_bytes:
         raise RefusedError(413, f"the body is larger than {limits.body_bytes} bytes")
     content = _unpacked(body, content_encoding, limits)
-    groups = _protobuf_groups(content) if media == PROTOBUF else _json_groups(content)
+    groups = _protobuf_groups(content, signal) if media == PROTOBUF else _json_groups(content, signal)
+    if signal is Signal.METRICS:
+        points = sum(_points(metric) for _, _, metric in groups)
+        return Received(rejected=points, reason="metrics are not stored: nothing is learnt from them")
     reader = _Reader(limits)
-    for resource, scope, span in groups:
-        reader.add(resource, scope, span)
-    return Received(spans=tuple(reader.spans), rejected=reader.rejected, reason=reader.reason)
+    add = reader.add_record if signal is Signal.LOGS else reader.add
+    for resource, scope, item in groups:
+        add(resource, scope, item)
+    return Received(
+        spans=tuple(reader.spans),
+        records=tuple(reader.records),
+        rejected=reader.rejected,
+        reason=reader.reason,
+    )
 
 
 def _unpacked(body: bytes, encoding: str, limits: Limits) -> bytes:
@@ -104,60 +171,90 @@ def _gunzip(body: bytes, most: int) -> bytes:
 _Group = tuple[Mapping[str, Any], str, Mapping[str, Any]]
 
 
-def _json_groups(content: bytes) -> Iterator[_Group]:
+def _json_groups(content: bytes, signal: Signal) -> Iterator[_Group]:
     try:
         document = orjson.loads(content)
     except orjson.JSONDecodeError as error:
         raise RefusedError(400, f"the body is not JSON: {error}") from error
     if not isinstance(document, dict):
         raise RefusedError(400, "the body is no object")
-    for resource_spans in _objects(document.get("resourceSpans")):
-        resource = _object(resource_spans.get("resource"))
-        for scope_spans in _objects(resource_spans.get("scopeSpans")):
-            scope = _object(scope_spans.get("scope")).get("name")
-            for span in _items(scope_spans.get("spans")):
-                yield resource, scope if isinstance(scope, str) else "", _object(span)
+    names = _NAMES[signal]
+    for of_resource in _objects(document.get(names.resources)):
+        resource = _object(of_resource.get("resource"))
+        for of_scope in _objects(of_resource.get(names.scopes)):
+            scope = _object(of_scope.get("scope")).get("name")
+            for item in _items(of_scope.get(names.items)):
+                yield resource, scope if isinstance(scope, str) else "", _object(item)
 
 
-def _protobuf_groups(content: bytes) -> Iterator[_Group]:
+def _protobuf_groups(content: bytes, signal: Signal) -> Iterator[_Group]:
+    names = _NAMES[signal]
     try:
         from google.protobuf.message import DecodeError
-        from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+        module = import_module(f"opentelemetry.proto.collector.{names.module}")
     except ImportError as error:
         raise RefusedError(
             415, "protobuf needs the extra `otlp`: pip install 'hivemind-skills[otlp]'; JSON needs nothing"
         ) from error
-    request = ExportTraceServiceRequest()
+    request = getattr(module, names.message)()
     try:
         request.ParseFromString(content)
     except (DecodeError, ValueError, RecursionError) as error:
-        raise RefusedError(400, f"the body is not the protobuf of traces: {error}") from error
-    for resource_spans in request.resource_spans:
-        resource = {"attributes": resource_spans.resource.attributes}
-        for scope_spans in resource_spans.scope_spans:
-            for span in scope_spans.spans:
-                yield (
-                    resource,
-                    scope_spans.scope.name,
-                    {
-                        "traceId": span.trace_id.hex(),
-                        "spanId": span.span_id.hex(),
-                        "parentSpanId": span.parent_span_id.hex(),
-                        "name": span.name,
-                        "startTimeUnixNano": span.start_time_unix_nano,
-                        "endTimeUnixNano": span.end_time_unix_nano,
-                        "attributes": span.attributes,
-                        "events": span.events,
-                        "status": {"code": span.status.code, "message": span.status.message},
-                    },
-                )
+        raise RefusedError(400, f"the body is not the protobuf of {signal}: {error}") from error
+    told = {Signal.TRACES: _told_span, Signal.LOGS: _told_record, Signal.METRICS: _told_metric}[signal]
+    for of_resource in getattr(request, _snake(names.resources)):
+        resource = {"attributes": of_resource.resource.attributes}
+        for of_scope in getattr(of_resource, _snake(names.scopes)):
+            for item in getattr(of_scope, _snake(names.items)):
+                yield resource, of_scope.scope.name, told(item)
+
+
+def _snake(name: str) -> str:
+    return re.sub(r"[A-Z]", lambda capital: f"_{capital[0].lower()}", name)
+
+
+def _told_span(span: Any) -> dict[str, Any]:
+    return {
+        "traceId": span.trace_id.hex(),
+        "spanId": span.span_id.hex(),
+        "parentSpanId": span.parent_span_id.hex(),
+        "name": span.name,
+        "startTimeUnixNano": span.start_time_unix_nano,
+        "endTimeUnixNano": span.end_time_unix_nano,
+        "attributes": span.attributes,
+        "events": span.events,
+        "status": {"code": span.status.code, "message": span.status.message},
+    }
+
+
+def _told_record(record: Any) -> dict[str, Any]:
+    return {
+        "traceId": record.trace_id.hex(),
+        "spanId": record.span_id.hex(),
+        "eventName": record.event_name,
+        "timeUnixNano": record.time_unix_nano,
+        "observedTimeUnixNano": record.observed_time_unix_nano,
+        "attributes": record.attributes,
+        "body": record.body,
+    }
+
+
+def _told_metric(metric: Any) -> dict[str, Any]:
+    kind = metric.WhichOneof("data")
+    return {"gauge": {"dataPoints": [None] * len(getattr(metric, kind).data_points)}} if kind else {}
+
+
+def _points(metric: Mapping[str, Any]) -> int:
+    return sum(len(_items(_object(metric.get(kind)).get("dataPoints"))) for kind in _KINDS_OF_METRICS)
 
 
 class _Reader:
-    """Turn decoded spans into ours, one after the other."""
+    """Turn decoded spans and log records into ours, one after the other."""
 
     def __init__(self, limits: Limits) -> None:
         self.spans: list[Span] = []
+        self.records: list[LogRecord] = []
         self.rejected, self.reason = 0, ""
         self._limits = limits
         self._resource: tuple[Mapping[str, Any], dict[str, Any]] = ({}, {})
@@ -173,8 +270,6 @@ class _Reader:
         if len(self.spans) >= self._limits.spans:
             self._reject(f"a request may hold {self._limits.spans} spans")
             return
-        if self._resource[0] is not resource:
-            self._resource = (resource, self._attributes(resource.get("attributes")))
         parent = _hex(span.get("parentSpanId"))
         status = _object(span.get("status"))
         self.spans.append(
@@ -189,10 +284,43 @@ class _Reader:
                 status_message=self._text(status.get("message")),
                 attributes=self._attributes(span.get("attributes")),
                 events=self._events(span.get("events")),
-                resource=self._resource[1],
+                resource=self._resource_of(resource),
                 scope=scope[:200],
             )
         )
+
+    def add_record(self, resource: Mapping[str, Any], scope: str, record: Mapping[str, Any]) -> None:
+        """Take one log record, or count it as rejected."""
+        if len(self.records) >= self._limits.spans:
+            self._reject(f"a request may hold {self._limits.spans} log records")
+            return
+        trace_id, span_id = _hex(record.get("traceId")), _hex(record.get("spanId"))
+        attributes = self._attributes(record.get("attributes"))
+        # Before records had names of their own, an attribute named an event.
+        name = self._text(record.get("eventName")) or self._text(attributes.get("event.name"))
+        is_traced = _is_id(trace_id, _TRACE_ID)
+        self.records.append(
+            LogRecord(
+                trace_id=trace_id if is_traced else "",
+                span_id=span_id if is_traced and _is_id(span_id, _SPAN_ID) else "",
+                name=name[:300],
+                at_ns=_int(record.get("timeUnixNano")) or _int(record.get("observedTimeUnixNano")),
+                attributes=attributes,
+                body=self._any(record.get("body")),
+                resource=self._resource_of(resource),
+                scope=scope[:200],
+            )
+        )
+
+    def _resource_of(self, resource: Mapping[str, Any]) -> dict[str, Any]:
+        """Read a resource once for all that follows of it."""
+        if self._resource[0] is not resource:
+            self._resource = (resource, self._attributes(resource.get("attributes")))
+        return self._resource[1]
+
+    def _any(self, given: Any) -> Any:
+        """Read an AnyValue of either encoding."""
+        return self._value(given, 0) if hasattr(given, "WhichOneof") else self._json_value(given, 0)
 
     def _reject(self, reason: str) -> None:
         self.rejected += 1

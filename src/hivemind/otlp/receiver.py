@@ -8,10 +8,18 @@ import sqlalchemy as sa
 from hivemind.capture.redaction import Redactor
 from hivemind.errors import HivemindError
 from hivemind.otlp import reading, storing
-from hivemind.otlp.reading import JSON, PROTOBUF, Limits, Received, RefusedError
+from hivemind.otlp.reading import JSON, PROTOBUF, Limits, Received, RefusedError, Signal
 from hivemind.otlp.storing import Rules, Stored
 from hivemind.store.database import Database
 
+#: Where each signal is sent, by OTLP's own convention.
+PATHS = {f"/v1/{signal}": signal for signal in Signal}
+#: What a signal's rejected parts are called in an answer.
+_REJECTED = {
+    Signal.TRACES: "rejectedSpans",
+    Signal.LOGS: "rejectedLogRecords",
+    Signal.METRICS: "rejectedDataPoints",
+}
 #: What a sender that came too early is told to wait, in seconds.
 RETRY_AFTER_S = 2
 #: Codes of google.rpc.Status, which errors are told in.
@@ -26,7 +34,7 @@ class Answer:
     status: int
     headers: dict[str, str]
     body: bytes
-    stored: Stored | None = field(default=None)  #: what became of the spans, where they were accepted
+    stored: Stored | None = field(default=None)  #: what became of it, where it was accepted
 
 
 def receive(
@@ -36,27 +44,37 @@ def receive(
     body: bytes,
     content_type: str,
     content_encoding: str = "",
+    signal: Signal = Signal.TRACES,
     redactor: Redactor,
     rules: Rules | None = None,
     limits: Limits | None = None,
 ) -> Answer:
-    """Store the spans of a request and answer it; what is answered with 200 is stored.
+    """Store what a request brings and answer it; what is answered with 200, and not rejected, is stored.
 
     Never raises for anything that a sender can do. A database that is busy makes the sender try again.
     """
     try:
         received = reading.read(
-            body, content_type=content_type, content_encoding=content_encoding, limits=limits or Limits()
+            body,
+            content_type=content_type,
+            content_encoding=content_encoding,
+            limits=limits or Limits(),
+            signal=signal,
         )
     except RefusedError as error:
         return refusal(error.status, error.message, content_type=content_type)
+    if signal is Signal.METRICS:
+        # 404 would have every SDK whose one address is set report an error with each export.
+        return _accepted(received, Stored(), content_type=content_type, signal=signal)
     try:
-        stored = storing.store(database, workspace_id, received.spans, redactor=redactor, rules=rules)
+        stored = storing.store(
+            database, workspace_id, received.spans, records=received.records, redactor=redactor, rules=rules
+        )
     except sa.exc.DBAPIError as error:
         return refusal(503, f"nothing was stored: {error.orig}"[:500], content_type=content_type)
     except HivemindError as error:
         return refusal(503, f"nothing was stored: {error.message}"[:500], content_type=content_type)
-    return _accepted(received, stored, content_type=content_type)
+    return _accepted(received, stored, content_type=content_type, signal=signal)
 
 
 def refusal(status: int, message: str, *, content_type: str) -> Answer:
@@ -73,16 +91,18 @@ def refusal(status: int, message: str, *, content_type: str) -> Answer:
     )
 
 
-def _accepted(received: Received, stored: Stored, *, content_type: str) -> Answer:
+def _accepted(received: Received, stored: Stored, *, content_type: str, signal: Signal) -> Answer:
     media = _answered_in(content_type)
-    rejected = received.rejected + stored.excluded
-    reason = received.reason or (
-        "spans of a project that capture.exclude_remotes keeps out" if rejected else ""
-    )
+    rejected = received.rejected + stored.excluded + stored.unplaced
+    reason = received.reason
+    if stored.unplaced and not reason:
+        reason = "log records need a trace, a conversation's id or the id of an answer that is stored"
+    if rejected and not reason:
+        reason = f"{signal} of a project that capture.exclude_remotes keeps out"
     if media == JSON:
         said: dict[str, object] = {}
         if rejected:
-            said = {"partialSuccess": {"rejectedSpans": str(rejected), "errorMessage": reason}}
+            said = {"partialSuccess": {_REJECTED[signal]: str(rejected), "errorMessage": reason}}
         body = orjson.dumps(said)
     else:
         body = b""

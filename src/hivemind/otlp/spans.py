@@ -1,4 +1,4 @@
-"""A span as it came in, whatever it was encoded in."""
+"""Spans and log records as they came in, whatever they were encoded in."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -43,12 +43,27 @@ class Span:
     events: tuple[SpanEvent, ...] = ()
     resource: Mapping[str, Any] = field(default_factory=dict)
     scope: str = ""  #: the instrumentation that made it
+    log_id: str = ""  #: of the log records that told of the span, where they did and not the span itself
 
     @property
     def service(self) -> str:
         """Give the name of the program that the span is from."""
         name = self.resource.get("service.name")
         return name if isinstance(name, str) else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogRecord:
+    """Hold one log record; what it says is in its attributes, its body or both."""
+
+    trace_id: str = ""  #: empty where the record is of no trace
+    span_id: str = ""
+    name: str = ""  #: of the event; plain log lines have none
+    at_ns: int = 0
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    body: Any = None
+    resource: Mapping[str, Any] = field(default_factory=dict)
+    scope: str = ""
 
 
 def moment(time_ns: int) -> datetime | None:

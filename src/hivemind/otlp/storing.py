@@ -1,8 +1,8 @@
-"""Store what spans say: redacted, in one transaction, each span once."""
+"""Store what spans and log records say: redacted, in one transaction, each of them once."""
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -10,18 +10,27 @@ from typing import Any, Protocol
 
 from hivemind.capture.ingest import redact
 from hivemind.capture.redaction import Redactor
-from hivemind.domain.events import ResultStatus, SessionFacts
+from hivemind.domain.events import ResultStatus, SessionFacts, session_key
 from hivemind.domain.outcomes import Report
-from hivemind.otlp import mapping, verdicts
+from hivemind.otlp import gathering, logs, mapping, verdicts
+from hivemind.otlp.conventions import claude_code
 from hivemind.otlp.conventions.base import Work
-from hivemind.otlp.conversation import AGENT, Conversation, Said, conversations, read_all, trace_path
+from hivemind.otlp.conversation import (
+    AGENT,
+    Conversation,
+    Said,
+    conversations,
+    read_all,
+    session_of,
+    trace_path,
+)
 from hivemind.otlp.mapping import Judged, Known, Mapped
-from hivemind.otlp.spans import Span, moment
+from hivemind.otlp.spans import LogRecord, Span, moment
 from hivemind.store import episodes, late, problems, sessions
 from hivemind.store.database import Database, Workspace
 from hivemind.store.sessions import RedactedEvent
 
-#: What is recorded of spans that say nothing of an agent, for `hivemind doctor`.
+#: What is recorded of spans and log records that say nothing of an agent, for `hivemind doctor`.
 UNMAPPED, SOURCE = "otlp-unmapped", "otlp"
 #: So many instrumentations are named in one request at most.
 _MAX_NAMED = 10
@@ -38,12 +47,13 @@ class Rules(Protocol):
 
 @dataclass(slots=True, kw_only=True)
 class Stored:
-    """Count what became of the spans of one request."""
+    """Count what became of the spans, or the log records, of one request."""
 
-    spans: int = 0
-    mapped: int = 0  #: spans that say something of an agent's work, also those known before
-    repeated: int = 0  #: of these, spans that had been stored before
-    excluded: int = 0  #: spans of a project that is kept out
+    received: int = 0
+    mapped: int = 0  #: that say something of an agent's work, also those known before
+    repeated: int = 0  #: of these, those that had been stored before
+    excluded: int = 0  #: of a project that is kept out
+    unplaced: int = 0  #: log records that are of no trace, no conversation and no answer that is known
     events: int = 0
     outcomes: int = 0
     unmapped: Counter[str] = field(default_factory=Counter)  #: by instrumentation
@@ -62,28 +72,37 @@ class _Ready:
 def store(
     database: Database,
     workspace_id: str,
-    spans: Sequence[Span],
+    spans: Sequence[Span] = (),
     *,
+    records: Sequence[LogRecord] = (),
     redactor: Redactor,
     rules: Rules | None = None,
 ) -> Stored:
-    """Store what spans say of agents' work; what was stored before is left alone.
+    """Store what spans and log records say of agents' work; what was stored before is left alone.
 
     Either all of it is stored or, where this raises, none.
     """
-    done = Stored(spans=len(spans))
+    done = Stored(received=len(spans) + len(records))
     said = [one for one in read_all(spans) if _says(one, done)]
     known = {(one.span.trace_id, one.span.span_id) for one in said}
-    for span in spans:
-        if (span.trace_id, span.span_id) not in known:
-            done.unmapped[span.scope if _SCOPE.fullmatch(span.scope) else "unnamed instrumentation"] += 1
+    told = logs.read(records)
+    done.mapped += sum(one.records for one in told.said)
+    _count(done, "spans", (s.scope for s in spans if (s.trace_id, s.span_id) not in known))
+    _count(done, "log records", told.unmapped.elements())
+    all_ready = partial(_all_ready, redactor=redactor, rules=rules, done=done)
     with database.read(workspace_id) as workspace:
-        groups, named = _grouped(workspace, said)
-        before = late.stored(workspace, [mapping.span_event_id(one.span) for one in said])
-        taken = [_taken(group, before, rules=rules, done=done) for group in groups]
-        ready = [_prepared(workspace, group, redactor=redactor) for group in taken if group is not None]
-    paths = _to_remember(ready, named)
-    if not ready and not done.unmapped:
+        groups, named = _grouped(workspace, [*said, *_placed(workspace, told.said, done=done)])
+        early = gathering.early(workspace, named)
+        moves = [move for move in early if gathering.is_possible(workspace, move)]
+        ready = [] if moves else all_ready(workspace, groups)
+    if moves:
+        with database.write(workspace_id) as workspace:
+            gathering.gather(workspace, moves)
+        with database.read(workspace_id) as workspace:
+            groups, named = _grouped(workspace, [*said, *_placed(workspace, told.said, done=done)])
+            ready = all_ready(workspace, groups)
+    paths = _to_remember(ready, named, moved=[move.trace_id for move in early])
+    if not (ready or paths or done.unmapped):
         return done
     with database.write(workspace_id) as workspace:
         for one in ready:
@@ -91,10 +110,78 @@ def store(
         for trace_id, session_id in paths.items():
             late.remember(workspace, trace_path(trace_id), agent=AGENT, session_id=session_id)
         for scope, count in done.unmapped.most_common(_MAX_NAMED):
-            message = f"spans of {scope} say nothing of an agent's work, and are not stored"
+            message = f"{scope} say nothing of an agent's work, and are not stored"
             problems.record(workspace, source=SOURCE, slug=UNMAPPED, message=message, count=count)
-    done.sessions = tuple(sorted(one.conversation.session_id for one in ready))
+    concerned = {one.conversation.session_id for one in ready} | {move.target for move in moves}
+    done.sessions = tuple(sorted(concerned))
     return done
+
+
+def _count(done: Stored, what: str, scopes: Iterable[str]) -> None:
+    done.unmapped.update(
+        f"{what} of {scope if _SCOPE.fullmatch(scope) else 'unnamed instrumentation'}" for scope in scopes
+    )
+
+
+def _all_ready(
+    workspace: Workspace,
+    groups: Sequence[Conversation],
+    *,
+    redactor: Redactor,
+    rules: Rules | None,
+    done: Stored,
+) -> list[_Ready]:
+    ids = [mapping.record_event_id(one.span) for group in groups for one in group.said]
+    before = late.stored(workspace, ids)
+    groups = _not_captured(workspace, groups, done=done)
+    taken = [_taken(group, before, rules=rules, done=done) for group in groups]
+    return [_prepared(workspace, group, redactor=redactor) for group in taken if group is not None]
+
+
+def _not_captured(
+    workspace: Workspace, groups: Sequence[Conversation], *, done: Stored
+) -> list[Conversation]:
+    """Leave out sessions of Claude Code that its own transcripts tell already, and tell better."""
+    own = {
+        group.session_id: session_key(one.reading.conversation_id)
+        for group in groups
+        for one in group.said
+        if claude_code.is_its(one.span) and one.reading.conversation_id
+    }
+    captured = late.existing(workspace, list(own.values())) if own else set()
+    left = [group for group in groups if own.get(group.session_id) not in captured]
+    done.repeated += sum(o.records for group in groups for o in group.said) - sum(
+        o.records for group in left for o in group.said
+    )
+    return left
+
+
+def _placed(workspace: Workspace, told: Sequence[Said], *, done: Stored) -> list[Said]:
+    """Give what log records told with its place, where the span or the answer that it is about is known."""
+    done.unplaced = 0
+    if not told:
+        return []
+    spans = late.stored(workspace, [mapping.span_event_id(o.span) for o in told if o.span.trace_id])
+    lost = [o for o in told if not (o.span.trace_id or o.reading.conversation_id)]
+    answers = late.of_answers(workspace, [o.reading.response_id for o in lost if o.reading.response_id])
+    found = []
+    for one in told:
+        row = spans.get(mapping.span_event_id(one.span)) or answers.get(one.reading.response_id)
+        if row is not None and (not one.reading.conversation_id or row.session_id == _own_session(one)):
+            about = ""
+            if one.reading.verdicts and row.at is not None:
+                about = sessions.latest_prompt(workspace, row.session_id, before=row.at)
+            found.append(replace(one, session_id=row.session_id, agent_id=row.agent_id, about=about))
+        elif one.span.trace_id or one.reading.conversation_id:
+            found.append(one)
+        else:
+            done.unplaced += one.records
+    return found
+
+
+def _own_session(one: Said) -> str:
+    span = one.span
+    return session_of(one.reading.conversation_id, service=span.service, trace_id=span.trace_id)
 
 
 def _says(one: Said, done: Stored) -> bool:
@@ -105,7 +192,7 @@ def _says(one: Said, done: Stored) -> bool:
 
 
 def _grouped(workspace: Workspace, said: Sequence[Said]) -> tuple[list[Conversation], dict[str, str]]:
-    paths = [trace_path(one.span.trace_id) for one in said if not one.reading.conversation_id]
+    paths = [trace_path(o.span.trace_id) for o in said if o.span.trace_id and not o.reading.conversation_id]
     known = late.of_trace(workspace, list(dict.fromkeys(paths))) if paths else {}
     groups, named = conversations(said, known=known)
     return groups, {trace: key for trace, key in named.items() if trace_path(trace) not in known}
@@ -116,10 +203,10 @@ def _taken(
 ) -> Conversation | None:
     """Give what is new in a conversation; None where nothing is, or where it is kept out."""
     if rules is not None and rules.excludes_remote(group.project.remote):
-        done.excluded += len(group.said)
+        done.excluded += sum(one.records for one in group.said)
         return None
-    ids = {mapping.span_event_id(one.span): one for one in group.said}
-    done.repeated += sum(key in before for key in ids)
+    ids = {mapping.record_event_id(one.span): one for one in group.said}
+    done.repeated += sum(one.records for key, one in ids.items() if key in before)
     fresh = tuple(
         one
         for key, one in ids.items()
@@ -194,22 +281,32 @@ def _reports(session_id: str, judged: Sequence[Judged], redactor: Redactor) -> l
     return sorted(found, key=lambda r: (r.at, -(r.score if r.score is not None else r.label == "success")))
 
 
-def _to_remember(ready: Sequence[_Ready], named: Mapping[str, str]) -> dict[str, str]:
-    """Give the traces whose later spans may not say which conversation they are part of."""
+def _to_remember(
+    ready: Sequence[_Ready], named: Mapping[str, str], *, moved: Iterable[str]
+) -> dict[str, str]:
+    """Give the traces of which something may come that does not say which conversation it is part of."""
+    all_said = [said for one in ready for said in one.conversation.said]
     unsure = {
         said.span.trace_id
-        for one in ready
-        for said in one.conversation.said
+        for said in all_said
         if not said.reading.conversation_id and said.reading.work is not Work.VERDICT
     }
+    # Log records and spans come in requests of their own, in either order.
+    unsure.update(said.span.trace_id for said in all_said if said.span.log_id)
+    unsure.update(moved)
     return {trace_id: session_id for trace_id, session_id in named.items() if trace_id in unsure}
 
 
 def _write(workspace: Workspace, one: _Ready, *, done: Stored) -> None:
     group = one.conversation
     before = late.latest(workspace, group.session_id)
-    facts = SessionFacts(session_id=group.session_id, agent=AGENT, agent_version=group.version[:100])
-    stored = sessions.append(workspace, facts, events=one.events, project=group.project)
+    # Who judges the work, in log records, is another program than the one that did it.
+    is_its_own = before is None or any(not said.span.log_id for said in group.said)
+    facts = SessionFacts(
+        session_id=group.session_id, agent=AGENT, agent_version=group.version[:100] if is_its_own else ""
+    )
+    project = group.project if is_its_own else None
+    stored = sessions.append(workspace, facts, events=one.events, project=project)
     done.events += stored.events
     moved = late.settle(workspace, times=one.times, results=one.results)
     first = min((e.event.at for e in one.events if e.event.at is not None), default=None)

@@ -20,7 +20,7 @@ from hivemind.store.engines.sqlite.opening import open_read_only as open_read_on
 from hivemind.store.engines.sqlite.opening import read_only_uri as read_only_uri
 
 #: The newest revision in store/migrations/versions; a test compares it with Alembic's own head.
-HEAD = "0008"
+HEAD = "0009"
 #: The slug of a database that may be read at most.
 FORBIDDEN = "database-forbidden"
 #: What the transcripts on disk do not hold, so that it is gone with the database.
@@ -50,7 +50,7 @@ class Workspace:
 
 
 class Database:
-    """Give transactions on one SQLite file, or on one PostgreSQL database."""
+    """Give transactions on one SQLite file, one PostgreSQL database, or one Deeplake workspace."""
 
     def __init__(self, path: Path | None, *, engine: sa.Engine, refusal: HivemindError | None = None) -> None:
         self._path = path
@@ -111,9 +111,7 @@ class Database:
         except sa.exc.DBAPIError as error:
             if self._path is not None:
                 raise
-            from hivemind.store.engines.postgresql import opening as server
-
-            raise server.unreachable(self.engine.url, error) from error
+            raise _opening(self.engine.url.drivername).unreachable(self.engine.url, error) from error
         with connection:
             yield connection
 
@@ -123,10 +121,8 @@ class Database:
 
 
 def open_url(url: str) -> Database:
-    """Open the PostgreSQL database that a URL names, made or migrated as needed; raise where that fails."""
-    # Nobody who has no server pays for it.
-    from hivemind.store.engines.postgresql import opening as server
-
+    """Open the database on a server that a URL names, made or migrated as needed; raise where that fails."""
+    server = _opening(url.partition(":")[0])
     database = Database(None, engine=server.engine_of(url))
     try:
         with database._connection() as connection:
@@ -139,6 +135,17 @@ def open_url(url: str) -> Database:
         database.close()
         raise
     return database
+
+
+def _opening(scheme: str) -> engines.Opening:
+    """Give what opens the databases of a scheme; nobody who has no server pays for it."""
+    if "deeplake" in scheme:
+        from hivemind.store.engines.deeplake import opening as over_http
+
+        return over_http
+    from hivemind.store.engines.postgresql import opening as server
+
+    return server
 
 
 def open_database(path: Path) -> Database:

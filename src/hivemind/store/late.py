@@ -1,5 +1,6 @@
 """Sessions whose events come in any order: what is stored of them, and putting it in the order of time."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -23,15 +24,44 @@ _NO_TIME = datetime.min.replace(tzinfo=UTC)
 
 
 def stored(workspace: Workspace, event_ids: Iterable[str]) -> dict[str, Any]:
-    """Give what is stored of some events: session, time, status and data of each that is."""
+    """Give what is stored of some events: session, time, subagent, status and data of each that is."""
     e, ids, found = schema.events, list(dict.fromkeys(event_ids)), dict[str, Any]()
     for start in range(0, len(ids), _CHUNK):
         rows = workspace.execute(
-            sa.select(e.c.event_id, e.c.session_id, e.c.at, e.c.status, e.c.data).where(
+            sa.select(e.c.event_id, e.c.session_id, e.c.at, e.c.agent_id, e.c.status, e.c.data).where(
                 e.c.workspace_id == workspace.workspace_id, e.c.event_id.in_(ids[start : start + _CHUNK])
             )
         )
         found.update({row.event_id: row for row in rows})
+    return found
+
+
+def of_answers(workspace: Workspace, message_ids: Sequence[str]) -> dict[str, Any]:
+    """Give session, time and subagent of a model's answers, by the ids that the model gave them.
+
+    No index has these ids: it looks through the workspace's usage, however many are asked for.
+    """
+    e, found = schema.events, dict[str, Any]()
+    ids = list(dict.fromkeys(message_ids))
+    for start in range(0, len(ids), _CHUNK):
+        rows = workspace.execute(
+            sa.select(e.c.message_id, e.c.session_id, e.c.at, e.c.agent_id).where(
+                e.c.workspace_id == workspace.workspace_id,
+                e.c.kind == EventKind.USAGE.value,
+                e.c.message_id.in_(ids[start : start + _CHUNK]),
+            )
+        )
+        found.update({row.message_id: row for row in rows})
+    return found
+
+
+def existing(workspace: Workspace, session_ids: Sequence[str]) -> set[str]:
+    """Give those of some sessions that are stored."""
+    s, found = schema.sessions, set[str]()
+    for start in range(0, len(session_ids), _CHUNK):
+        here = s.c.session_id.in_(session_ids[start : start + _CHUNK])
+        query = sa.select(s.c.session_id).where(s.c.workspace_id == workspace.workspace_id, here)
+        found.update(workspace.execute(query).scalars())
     return found
 
 
@@ -119,6 +149,7 @@ def settle(
 ) -> bool:
     """Take up what is known better now: earlier times, and how calls ended; say whether a time changed."""
     e, moved = schema.events, False
+    failed: Counter[str] = Counter()
     known = stored(workspace, [*times, *results])
     for event_id, row in known.items():
         here = sa.and_(e.c.workspace_id == workspace.workspace_id, e.c.event_id == event_id)
@@ -128,8 +159,13 @@ def settle(
             changes["at"], moved = at, True
         if event_id in results and row.status in (None, ResultStatus.UNKNOWN.value):
             changes["status"] = results[event_id].value
+            failed[row.session_id] += results[event_id] is ResultStatus.ERROR
         if changes:
             workspace.execute(e.update().where(here).values(**changes))
+    s = schema.sessions
+    for session_id, count in failed.items():
+        whose = sa.and_(s.c.workspace_id == workspace.workspace_id, s.c.session_id == session_id)
+        workspace.execute(s.update().where(whose).values(tool_errors=s.c.tool_errors + count))
     return moved
 
 

@@ -1,17 +1,19 @@
 """Keep how far a workspace of this machine is in sync with a server: what went up, and what came."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
 
+from hivemind.domain.events import EventKind
 from hivemind.store import bulk, schema
 from hivemind.store.database import Workspace
 from hivemind.store.origin import was_done
 
 MAX_ERROR_CHARS = 500
+_CHUNK = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +143,7 @@ def waiting(workspace: Workspace, *, with_refused: bool = False) -> list[Waiting
         .outerjoin(p, sa.and_(p.c.workspace_id == s.c.workspace_id, p.c.project_id == s.c.project_id))
         .outerjoin(offered, offered.c.session_id == s.c.session_id)
         .outerjoin(reported, reported.c.session_id == s.c.session_id)
-        .where(was_done(workspace), s.c.git_remote != "")
+        .where(was_done(workspace), s.c.git_remote != "", u.c.deleted_at.is_(None))
         .where(sa.or_(s.c.next_seq > sent_seq, offers > sent_offers, reports > sent_reports))
         .order_by(schema.earliest(s.c.ended_at), s.c.session_id)
     )
@@ -170,6 +172,20 @@ def events_between(workspace: Workspace, session_id: str, *, first: int, limit: 
         .limit(limit)
     )
     return list(workspace.execute(query))
+
+
+def calls(workspace: Workspace, session_id: str, call_ids: Sequence[str]) -> list[Any]:
+    """Give calls of tools of a session, by their ids."""
+    t, found = schema.events, list[Any]()
+    for start in range(0, len(call_ids), _CHUNK):
+        query = sa.select(t.c.tool_call_id, t.c.text, t.c.data).where(
+            t.c.workspace_id == workspace.workspace_id,
+            t.c.session_id == session_id,
+            t.c.kind == EventKind.TOOL_CALL.value,
+            t.c.tool_call_id.in_(call_ids[start : start + _CHUNK]),
+        )
+        found += workspace.execute(query)
+    return found
 
 
 def offers_of(workspace: Workspace, session_id: str, *, limit: int) -> list[Any]:
@@ -231,6 +247,21 @@ def take_back(workspace: Workspace, held: Mapping[str, int]) -> int:
         # What came with the events is sent again: it is known by its ids.
         workspace.execute(t.update().where(here).values(sent_offers=0, sent_reports=0))
     return changed
+
+
+def note_deleted(workspace: Workspace, session_ids: Collection[str]) -> None:
+    """Note that the server had sessions deleted: nothing of them is sent again."""
+    t, at = schema.uploads, datetime.now(UTC)
+    for session_id in sorted(session_ids):
+        row: dict[str, Any] = {"session_id": session_id, "sent_seq": 0, "sent_offers": 0, "sent_reports": 0}
+        bulk.put(workspace, t, row | {"refused": "", "sent_at": at, "deleted_at": at})
+
+
+def deleted(workspace: Workspace) -> int:
+    """Count the sessions that were deleted at the server and are here still."""
+    t = schema.uploads
+    here = (t.c.workspace_id == workspace.workspace_id, t.c.deleted_at.is_not(None))
+    return int(workspace.execute(sa.select(sa.func.count()).where(*here)).scalar_one())
 
 
 def received(workspace: Workspace) -> dict[str, Received]:

@@ -19,6 +19,7 @@ from hivemind.store.columns import utc_text as utc_text
 from hivemind.store.columns import workspace_column
 from hivemind.store.schema_team import audit as audit
 from hivemind.store.schema_team import changes as changes
+from hivemind.store.schema_team import deleted_sessions as deleted_sessions
 from hivemind.store.schema_team import keys as keys
 from hivemind.store.schema_team import machines as machines
 from hivemind.store.schema_team import members as members

@@ -118,6 +118,16 @@ workspace_settings = Table(
     comment="what a team's admins set for their workspace; what has no row is as the server has it",
 )
 
+deleted_sessions = Table(
+    "deleted_sessions",
+    metadata,
+    workspace_column(),
+    Column("session_id", String(200), primary_key=True),
+    Column("person_id", String(32), nullable=False, comment="who had sent it"),
+    Column("at", UtcTime, nullable=False),
+    comment="sessions that were deleted on a server, so that no machine brings them back",
+)
+
 remotes = Table(
     "remotes",
     metadata,
@@ -142,6 +152,7 @@ uploads = Table(
     Column("sent_offers", Integer, nullable=False, default=0, comment="offers that the server has"),
     Column("sent_reports", Integer, nullable=False, default=0, comment="reported outcomes that it has"),
     Column("refused", Text, nullable=False, default="", comment="why the server will not have it"),
+    Column("deleted_at", UtcTime, comment="when the server said that it was deleted there"),
     Column("sent_at", UtcTime, nullable=False),
     comment="how far each session has gone up to the server",
 )

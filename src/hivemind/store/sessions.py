@@ -410,13 +410,14 @@ def events_of(workspace: Workspace, session_id: str) -> list[Any]:
     )
 
 
-def latest_prompt(workspace: Workspace, session_id: str) -> str:
-    """Name the event of a session's latest prompt by a person; empty where there is none."""
+def latest_prompt(workspace: Workspace, session_id: str, *, before: datetime | None = None) -> str:
+    """Name the event of a session's latest prompt by a person, up to a time; empty where there is none."""
     t = schema.events
     found = workspace.execute(
         sa.select(t.c.event_id)
         .where(t.c.workspace_id == workspace.workspace_id, t.c.session_id == session_id)
         .where(t.c.kind == EventKind.PROMPT.value, t.c.agent_id == "")
+        .where(t.c.at <= before if before is not None else sa.true())
         .order_by(t.c.seq.desc())
         .limit(1)
     ).scalar()

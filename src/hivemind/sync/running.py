@@ -14,8 +14,9 @@ from hivemind.store.database import Database
 from hivemind.sync import pulling, pushing
 from hivemind.sync.client import Client, Deadline
 from hivemind.sync.credentials import Credentials
+from hivemind.sync.preparing import Rules
 from hivemind.sync.pulling import Taking
-from hivemind.sync.pushing import Rules, Sending
+from hivemind.sync.pushing import Sending
 from hivemind.sync.wire import Machine, State, read_state
 
 #: Of one round in the background, in seconds.

@@ -23,6 +23,8 @@ MAX_SESSIONS, MAX_EVENTS, MAX_OFFERS, MAX_REPORTS = 500, 5_000, 5_000, 1_000
 MAX_TEXT_CHARS = 1 << 22
 MAX_NAME_CHARS, MAX_FOLDER_CHARS, MAX_REMOTE_CHARS = 300, 4_096, 500
 MAX_NOTE_CHARS = 10_000
+#: Sessions that one answer may name as deleted.
+MAX_DELETED = 1_000
 _EVENT_ID = re.compile(r"e[0-9a-f]{30}")
 SKILL_ID = re.compile(r"s[0-9a-f]{12}")
 _OFFER_ID = re.compile(r"x[0-9a-f]{24}")
@@ -369,6 +371,7 @@ class Fate(StrEnum):
 
     STORED = "stored"
     GAP = "gap"  #: events before these are missing: send from `held` on
+    DELETED = "deleted"  #: somebody had it deleted there: nothing of it is to be sent again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -412,10 +415,15 @@ def read_receipt(value: Any) -> Receipt:
     return Receipt(number=reading.integer(source, "receipt"), sessions=tuple(held))
 
 
-def read_counts(value: Any) -> dict[str, int]:
-    """Read how much of each session is held."""
-    source = reading.mapping(reading.mapping(value, "an answer").get("held"), "held")
-    return {str(key): reading.integer(source, key) for key in source}
+def read_counts(value: Any) -> tuple[dict[str, int], frozenset[str]]:
+    """Read how much of each session is held, and which were deleted."""
+    answer = reading.mapping(value, "an answer")
+    source = reading.mapping(answer.get("held"), "held")
+    deleted = [
+        reading.text({"deleted": one}, "deleted", most=MAX_SESSION_ID_CHARS)
+        for one in reading.items(answer, "deleted", most=MAX_DELETED)
+    ]
+    return {str(key): reading.integer(source, key) for key in source}, frozenset(deleted)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,7 +23,7 @@ from hivemind.domain.exposures import Arm, Channel, Offer
 from hivemind.domain.text import storable
 from hivemind.errors import HivemindError
 from hivemind.library import notices
-from hivemind.retrieval import situation, withholding
+from hivemind.retrieval import languages, situation, withholding
 from hivemind.retrieval.rank import Candidate
 from hivemind.store import offers, sessions
 from hivemind.store.database import WORKSPACE_NAME, Database, read_only_uri
@@ -228,7 +228,9 @@ class Answers:
                 workspace_id=shown.workspace_id,
                 project_id=project_id,
                 prompt=prompt,
-                candidates=self._ranked(connection, shown.workspace_id, project_id=project_id, prompt=prompt),
+                candidates=self._fitting(
+                    connection, shown, project_id=project_id, prompt=prompt, cwd=texts["cwd"]
+                ),
                 already=frozenset(one for one in decided if decided[one][0] == Arm.GIVEN),
                 withheld=frozenset(one for one in decided if decided[one][0] == Arm.WITHHELD),
                 k=settings.inject_max_skills,
@@ -243,6 +245,18 @@ class Answers:
         with self._lock:
             self._decided[key] = {**decided, **_by_skill(found.offers)}
         return found.text
+
+    def _fitting(
+        self, connection: sqlite3.Connection, shown: Shown, *, project_id: str, prompt: str, cwd: str
+    ) -> list[Candidate] | None:
+        """Rank the skills for a prompt, as they fit what its session works with."""
+        ranked = self._ranked(connection, shown.workspace_id, project_id=project_id, prompt=prompt)
+        if not any(one.relevant for one in ranked or ()):
+            return ranked
+        at_hand = languages.at_hand(
+            connection, workspace_id=shown.workspace_id, session_id=shown.session_id, cwd=cwd
+        )
+        return languages.fitting(ranked or (), prompt=prompt, at_hand=at_hand)
 
     def _ranked(
         self,

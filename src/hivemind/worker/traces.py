@@ -1,4 +1,4 @@
-"""Take traces in on this machine: OTLP over HTTP, on the loopback interface, for who has the token."""
+"""Take traces and logs in on this machine: OTLP over HTTP, on the loopback, for who has the token."""
 
 import hmac
 import os
@@ -15,13 +15,13 @@ from typing import Any
 
 from hivemind.capture import boundary
 from hivemind.config import Settings
+from hivemind.domain.accounts import bearer_of
 from hivemind.errors import HivemindError
 from hivemind.otlp import receiver
-from hivemind.otlp.reading import Limits
+from hivemind.otlp.reading import Limits, Signal
 from hivemind.otlp.receiver import Answer
 from hivemind.store.database import Database
 
-PATH = "/v1/traces"
 #: Requests that wait for the store, beside the one at work; who comes then is told to try again.
 MAX_WAITING = 8
 #: Connections that are open at once; an SDK keeps one.
@@ -66,6 +66,11 @@ def token_of(data: Path) -> str:
     return token
 
 
+def signal_of(path: str) -> Signal | None:
+    """Say what is sent to a path; None where nothing is taken there."""
+    return receiver.PATHS.get(path.partition("?")[0])
+
+
 class Listener:
     """Listen until closed; what is answered with 200 is stored."""
 
@@ -101,13 +106,13 @@ class Listener:
         # A page in a browser may send to this address under a name of its own.
         if host.strip("[]").lower() not in _LOOPBACK or handler.headers.get("Origin"):
             return 403, "requests come from programs on this machine, not from web pages"
-        scheme, _, given = handler.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(), self._token):
+        given = bearer_of(handler.headers.get("Authorization", ""))
+        if not hmac.compare_digest(given.encode("utf-8", "replace"), self._token):
             return 401, "Authorization: Bearer TOKEN is missing or wrong; `hivemind traces` shows it"
-        if handler.path.partition("?")[0] != PATH:
-            return 404, f"traces are sent to {PATH}; metrics and logs are not taken"
+        if signal_of(handler.path) is None:
+            return 404, f"what is taken is sent to {', '.join(receiver.PATHS)}"
         if handler.command != "POST":
-            return 405, "traces are sent by POST"
+            return 405, "traces and logs are sent by POST"
         if not self._settings().capture_enabled:
             return 403, "capture.enabled is false: nothing is stored"
         length = handler.headers.get("Content-Length", "")
@@ -127,7 +132,7 @@ class Listener:
             if got:
                 self._slots.release()
 
-    def receive(self, body: bytes, *, content_type: str, content_encoding: str) -> Answer:
+    def receive(self, body: bytes, *, signal: Signal, content_type: str, content_encoding: str) -> Answer:
         """Store a request when its turn comes."""
         with self._turn:
             answer = receiver.receive(
@@ -136,6 +141,7 @@ class Listener:
                 body=body,
                 content_type=content_type,
                 content_encoding=content_encoding,
+                signal=signal,
                 redactor=boundary.redactor(),
                 rules=self._settings(),
             )
@@ -271,7 +277,10 @@ class _Handler(BaseHTTPRequestHandler):
                 self.close_connection = True
                 return
             encoding = self.headers.get("Content-Encoding", "")
-            answer = listener.receive(body, content_type=content_type, content_encoding=encoding)
+            signal = signal_of(self.path) or Signal.TRACES
+            answer = listener.receive(
+                body, signal=signal, content_type=content_type, content_encoding=encoding
+            )
         self._answer(answer)
 
     def do_GET(self) -> None:

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 from stored import FACTS, NOW, event, offer
 
-from databases import Maker
+from databases import OVER_HTTP, Maker
 from hivemind.capture.git import project_of
 from hivemind.domain.events import EventKind, SessionFacts, Usage
 from hivemind.domain.exposures import Arm, Channel
@@ -35,8 +35,10 @@ def test_a_failed_transaction_leaves_nothing(database: Database) -> None:
         assert sessions.totals(workspace) == {"sessions": 0, "events": 0, "transcripts": 0}
 
 
-def test_a_read_sees_one_moment(database: Database) -> None:
+def test_a_read_sees_one_moment(database: Database, databases: Maker) -> None:
     """What is committed while a transaction reads does not show in it."""
+    if databases.engine == OVER_HTTP:
+        pytest.skip("over HTTP each query sees its own moment (docs/deeplake.md)")
     with database.read() as reading:
         assert sessions.totals(reading)["events"] == 0
         with database.write() as writing:

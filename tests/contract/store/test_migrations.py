@@ -18,12 +18,16 @@ from hivemind.domain.events import SessionFacts
 from hivemind.errors import HivemindError
 from hivemind.store import engines, jobs, migrations, offers, schema, sessions
 from hivemind.store.database import HEAD, Database, open_database, open_url
+from hivemind.store.engines.deeplake import opening as over_http
 from hivemind.store.migrations import script_directory
 
 #: Those that a released version wrote.
-RELEASED = ("0001", "0002", "0003", "0004", "0005", "0006")
-#: Search indexes are derived and apart from the schema.
-APART = ("event_documents", "events_search", "event_words", "skill_documents", "skills_search", "skill_words")
+RELEASED = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
+#: Search indexes are derived and apart from the schema; so is what an engine needs for its transactions.
+APART = (
+    *("event_documents", "events_search", "event_words", "skill_documents", "skills_search", "skill_words"),
+    "hivemind_",
+)
 AT = datetime(2026, 8, 9, tzinfo=UTC)
 
 
@@ -43,15 +47,23 @@ def differences(database: Database) -> list[Any]:
     return [each for each in flat if "comment" not in each[0]]
 
 
+def engine_of(place: str) -> sa.Engine:
+    """Give an engine that migrates nothing by itself."""
+    if place.startswith("deeplake"):
+        engine = over_http.engine_of(place)
+        with engine.connect() as connection:
+            over_http.require_usable(connection)
+        return engine
+    if "://" in place:
+        return sa.create_engine(place.replace("postgresql:", "postgresql+psycopg:"))
+    Path(place).parent.mkdir(exist_ok=True)
+    return sa.create_engine(f"sqlite:///{place}")
+
+
 def older(databases: Maker, revision: str, *statements: str) -> str:
     """Make a database as an older version left it, and execute what that version did."""
     place = databases.place(is_migrated=False)
-    url = f"sqlite:///{place}"
-    if "://" in place:
-        url = place.replace("postgresql:", "postgresql+psycopg:")
-    else:
-        Path(place).parent.mkdir()
-    engine = sa.create_engine(url)
+    engine = engine_of(place)
     migrations.upgrade(engine, to=revision)
     with engine.begin() as connection:
         assert engines.of(connection).revision(connection) == revision
@@ -127,9 +139,7 @@ def test_a_newer_schema_is_refused_and_left_alone(databases: Maker) -> None:
         databases.open(place)
     assert error.value.slug == "database-newer"
     assert error.value.hint
-    engine = sa.create_engine(
-        place.replace("postgresql:", "postgresql+psycopg:") if "://" in place else f"sqlite:///{place}"
-    )
+    engine = engine_of(place)
     with engine.connect() as connection:
         assert engines.of(connection).revision(connection) == "9999"
     engine.dispose()

@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 from stored import FACTS, event
 
-from databases import PASSWORD, Server
+from databases import OVER_HTTP, PASSWORD, Maker, Server
 from hivemind.domain.events import SessionFacts, Usage
 from hivemind.errors import HivemindError
 from hivemind.store import model_calls, schema, sessions
@@ -114,9 +114,10 @@ def test_a_server_that_comes_back_is_used_again(server: Server) -> None:
     database.close()
 
 
-def test_numbers_and_texts_of_any_size_are_kept(server: Server) -> None:
+@pytest.mark.parametrize("databases", ["postgresql", OVER_HTTP], indirect=True)
+def test_numbers_and_texts_of_any_size_are_kept(databases: Maker) -> None:
     """What SQLite keeps is kept: counts and exit statuses beyond 31 bits, names longer than declared."""
-    database = open_url(server.create())
+    database = databases.open()
     huge = Usage(message_id="m", input_tokens=2**40, output_tokens=2**40)
     facts = SessionFacts(session_id="s", agent="an agent with a very long name, longer than 32 characters")
     with database.write() as workspace:
@@ -131,7 +132,6 @@ def test_numbers_and_texts_of_any_size_are_kept(server: Server) -> None:
         total = workspace.execute(sa.select(sa.func.sum(schema.events.c.input_tokens))).scalar_one()
         assert (total, type(total)) == (2**40, int)
         assert type(workspace.execute(sa.select(sa.func.avg(schema.events.c.seq))).scalar_one()) is float
-    database.close()
 
 
 def test_texts_sort_by_their_bytes(server: Server) -> None:
@@ -159,10 +159,10 @@ def _append(given: tuple[str, int]) -> int:
     return stored
 
 
-def test_many_writers_of_one_session_store_each_event_once(server: Server) -> None:
+@pytest.mark.parametrize("databases", ["postgresql", OVER_HTTP], indirect=True)
+def test_many_writers_of_one_session_store_each_event_once(databases: Maker) -> None:
     """Six processes upload what overlaps: every event is there once, and numbered without a gap."""
-    url = server.create()
-    open_url(url).close()
+    url = databases.place()
     with multiprocessing.get_context("spawn").Pool(6) as pool:
         stored = pool.map(_append, [(url, n) for n in range(6)])
     database = open_url(url)

@@ -1,21 +1,16 @@
-"""A database with everything in it, copied for each test; pages over it; a browser."""
+"""A database with everything in it, copied for each test; pages over it."""
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from pages_world import Local, fill, local
 from starlette.testclient import TestClient
 
 from hivemind.store.database import Database, open_database
-
-#: Names under which distributions install it.
-CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 
 
 @pytest.fixture(scope="session")
@@ -50,18 +45,3 @@ def client(pages: Local) -> Iterator[TestClient]:
     with TestClient(pages.app, base_url="http://127.0.0.1") as made:
         made.get(f"/open?token={pages.access.new_link()}")
         yield made
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    """Start a browser, for one module: while it runs, nothing else of the process can run an event loop."""
-    api = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install -e '.[test]'")
-    path = next(filter(None, map(shutil.which, CHROMIUM)), None)
-    if path is None:
-        pytest.skip("needs Chromium: apt-get install chromium")
-    with api.sync_playwright() as playwright:
-        # Its sandbox refuses to be started by root, as in a container.
-        arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
-        browser = playwright.chromium.launch(executable_path=path, args=arguments)
-        yield browser
-        browser.close()

@@ -24,6 +24,7 @@ MAX_MEMORY_BYTES = 1 << 20
 DEADLINE_S = 1.0
 #: A rule that takes longer for a text of this length, made to be awkward for it, is refused.
 _TRIAL_CHARS, _TRIAL_S = 20_000, 0.25
+_SYNTAX = "its syntax is that of RE2, which has no lookarounds and back-references"
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -35,7 +36,7 @@ class LinearRule(Rule):
     def compiled(self) -> Any:
         """Compile the regex; raise HivemindError where RE2 cannot."""
         if re2 is None:
-            raise _broken(self.id, "RE2 is not installed here, without which such rules do not run")
+            raise _broken(self.id, "RE2 is not installed here", hint="install the package google-re2")
         options = re2.Options()
         options.max_mem = MAX_MEMORY_BYTES
         options.log_errors = False
@@ -44,7 +45,7 @@ class LinearRule(Rule):
         except (re2.error, UnicodeEncodeError) as error:
             said = error.args[0] if error.args else ""
             reason = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(error)
-            raise _broken(self.id, f"its regular expression is invalid ({reason})") from error
+            raise _broken(self.id, f"its regular expression is invalid ({reason})", hint=_SYNTAX) from error
 
     def validate(self) -> None:
         """Raise a HivemindError that says what is wrong with the rule, if anything is."""
@@ -53,7 +54,7 @@ class LinearRule(Rule):
         if not self.regex.isprintable():
             raise _broken(self.id, "its regular expression has control characters; write them as \\t or \\n")
         if not RULE_ID.fullmatch(self.id):
-            raise _broken(self.id, "its id may have only lower-case letters, digits, dots and hyphens")
+            raise _broken(self.id, "its id is wrong", hint="use lower-case letters, digits, dots and hyphens")
         if self._takes_anything():
             raise _broken(self.id, "it matches the empty text or a single letter, so nearly everything")
         for text in _awkward(self.regex):
@@ -99,11 +100,11 @@ def made(pairs: Iterable[tuple[str, str]]) -> tuple[LinearRule, ...]:
     """Make rules of ids and regular expressions; raise HivemindError naming the one that cannot be used."""
     rules = tuple(LinearRule(id=name, regex=regex) for name, regex in pairs)
     if len(rules) > MAX_RULES:
-        raise _broken(rules[MAX_RULES].id, f"there are {MAX_RULES} rules at most")
+        raise _broken(rules[MAX_RULES].id, f"there are {MAX_RULES} rules at most", hint="remove one")
     seen: set[str] = set()
     for rule in rules:
         if rule.id in seen:
-            raise _broken(rule.id, "another rule has its id")
+            raise _broken(rule.id, "another rule has its id", hint="give it another")
         seen.add(rule.id)
         rule.validate()
     return rules
@@ -117,9 +118,9 @@ def _awkward(regex: str) -> Iterator[str]:
             yield unit * (_TRIAL_CHARS // len(unit))
 
 
-def _broken(rule: str, reason: str) -> HivemindError:
+def _broken(rule: str, reason: str, *, hint: str = "make it more specific") -> HivemindError:
     return HivemindError(
         "redaction-rule",
         f"redaction rule {rule[:80]!r} can't be used: {reason}",
-        hint="correct the rule; its syntax is that of RE2, which has no lookarounds and back-references",
+        hint=hint,
     )

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from types import ModuleType
 
-from hivemind.otlp.conventions import frameworks, genai, openinference
+from hivemind.otlp.conventions import claude_code, frameworks, genai, openinference
 from hivemind.otlp.conventions.base import Reading, Work, error_of
 from hivemind.otlp.spans import Span, SpanStatus
 
@@ -14,8 +14,9 @@ _CONVENTIONS: tuple[ModuleType, ...] = (genai, openinference, frameworks)
 
 def read(span: Span) -> Reading | None:
     """Give what a span says of an agent's work; None where it says nothing."""
-    found: Reading | None = None
-    for convention in _CONVENTIONS:
+    # Of its spans with their GenAI attributes nothing is to be taken up beside what its records say.
+    found = claude_code.read(span)
+    for convention in () if found else _CONVENTIONS:
         one_of: Callable[[Span], Reading | None] = convention.read
         reading = one_of(span)
         if reading is not None:

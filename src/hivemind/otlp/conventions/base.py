@@ -89,6 +89,7 @@ class Reading:
     provider: str = ""
     agent_name: str = ""
     response_id: str = ""
+    said_once: str = ""  #: names its message where no other span or record repeats it
     inputs: tuple[Message, ...] = ()
     outputs: tuple[Message, ...] = ()
     asked: str = ""  #: the input of the whole, where no messages are known

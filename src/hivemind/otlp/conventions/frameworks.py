@@ -23,6 +23,11 @@ from hivemind.otlp.conventions.base import (
 from hivemind.otlp.conventions.messages import calls_of, messages_of, role_of
 from hivemind.otlp.spans import Span
 
+_FEEDBACK_EVENTS = frozenset(
+    {"user_feedback", "gen_ai.user_feedback", "gen_ai.evaluation.user_feedback", "feedback"}
+)
+#: Events that say how the work went.
+OUTCOME_EVENTS = _FEEDBACK_EVENTS | {"hivemind.outcome"}
 #: Where programs put the id of a conversation that have no convention for it.
 _CONVERSATIONS = (
     "hivemind.session",
@@ -72,8 +77,8 @@ def _own(span: Span) -> Reading | None:
     conversation = a.text(*_CONVERSATIONS)
     verdicts: list[Verdict] = []
     for event in span.events:
-        if event.name in ("user_feedback", "gen_ai.user_feedback", "feedback", "hivemind.outcome"):
-            verdicts.extend(_feedback(dict(event.attributes), by_person=event.name != "hivemind.outcome"))
+        if event.name in OUTCOME_EVENTS:
+            verdicts.extend(_feedback(dict(event.attributes), by_person=event.name in _FEEDBACK_EVENTS))
     if any(name in a.values for name in ("hivemind.outcome", "hivemind.reward")):
         label = a.text("hivemind.outcome")
         verdicts.append(
@@ -90,9 +95,26 @@ def _own(span: Span) -> Reading | None:
 
 
 def _feedback(said: dict[str, Any], *, by_person: bool) -> list[Verdict]:
-    keys = ("score", "value", "rating", "feedback.score", "user_feedback.score", "hivemind.reward")
+    keys = (
+        "score",
+        "value",
+        "rating",
+        "feedback.score",
+        "user_feedback.score",
+        "gen_ai.evaluation.score",
+        "gen_ai.evaluation.score.value",
+        "hivemind.reward",
+    )
     score = next((said[k] for k in keys if isinstance(said.get(k), int | float)), None)
-    labels = ("label", "sentiment", "feedback", "feedback.label", "hivemind.outcome")
+    labels = (
+        "label",
+        "sentiment",
+        "rating",
+        "feedback",
+        "feedback.label",
+        "gen_ai.evaluation.score.label",
+        "hivemind.outcome",
+    )
     label = next((said[k] for k in labels if isinstance(said.get(k), str)), "")
     notes = ("comment", "note", "text", "feedback.comment", "hivemind.note")
     note = next((said[k] for k in notes if isinstance(said.get(k), str)), "")

@@ -38,8 +38,13 @@ _MESSAGE_EVENTS = {
     "gen_ai.assistant.message": Role.ASSISTANT,
     "gen_ai.tool.message": Role.TOOL,
 }
-_EVALUATION = "gen_ai.evaluation.result"
-_DETAILS = "gen_ai.client.inference.operation.details"
+#: Events that hold one message, or the whole text of one.
+MESSAGES = frozenset(
+    {*_MESSAGE_EVENTS, "gen_ai.choice", "gen_ai.content.prompt", "gen_ai.content.completion"}
+)
+EVALUATION = "gen_ai.evaluation.result"
+DETAILS = "gen_ai.client.inference.operation.details"
+EXCEPTION = "gen_ai.client.operation.exception"
 _PREFIX = "gen_ai."
 
 
@@ -64,7 +69,7 @@ def read(span: Span) -> Reading | None:
         tool=_tool(a) if work is Work.TOOL else None,
         tokens=_tokens(a),
         tools=tuple(t for t in items(decoded(a.take("gen_ai.tool.definitions"))) if isinstance(t, dict)),
-        verdicts=tuple(verdict(event.attributes) for event in span.events if event.name == _EVALUATION)
+        verdicts=tuple(verdict(event.attributes) for event in span.events if event.name == EVALUATION)
         or ((verdict(a.values),) if a.take("gen_ai.evaluation.name") else ()),
         used=frozenset(a.used),
     )
@@ -90,7 +95,7 @@ def _messages(a: Attributes, span: Span) -> tuple[tuple[Message, ...], tuple[Mes
     told: tuple[list[Message], list[Message]] = ([], [])
     for event in span.events:
         said = event.attributes
-        if event.name == _DETAILS:
+        if event.name == DETAILS:
             system = system or _system(said.get("gen_ai.system_instructions"))
             told[0].extend(messages_of(said.get("gen_ai.input.messages")))
             told[1].extend(messages_of(said.get("gen_ai.output.messages"), default=Role.ASSISTANT))

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from fastapi import Request
 
-from hivemind.domain.accounts import Scope, Token, TokenKind
+from hivemind.domain.accounts import Scope, Token, TokenKind, bearer_of
 from hivemind.server.access.viewer import Viewer
 from hivemind.store import accounts
 from hivemind.store.database import Database, Workspace
@@ -18,7 +18,6 @@ COOKIE = "hm_session"
 SECURE_COOKIE = f"__Host-{COOKIE}"
 #: Where a token's data names its scopes.
 SCOPES = "scopes"
-_SCHEME = "bearer "
 
 
 def cookie_name(base_url: str) -> str:
@@ -38,10 +37,8 @@ class TeamAccess:
 
     def api_viewer(self, request: Request, /) -> Viewer | None:
         """Give who calls the API, None where nobody is let in."""
-        said = request.headers.get("authorization", "")
-        if not said.lower().startswith(_SCHEME):
-            return None
-        return viewer_of(self.database, said[len(_SCHEME) :].strip(), kinds=API_KINDS)
+        token = bearer_of(request.headers.get("authorization", ""))
+        return viewer_of(self.database, token, kinds=API_KINDS) if token else None
 
     def page_viewer(self, request: Request, /) -> Viewer | None:
         """Give who looks at the pages, None where nobody is let in."""

@@ -14,7 +14,7 @@ from hivemind.domain.accounts import Role, Scope
 from hivemind.errors import HivemindError
 from hivemind.server.api.asking import AdminWithin, ReaderWithin, TheSite, note
 from hivemind.server.api.shapes import Line
-from hivemind.store import accounts, sessions, whole
+from hivemind.store import accounts, deletions, sessions, whole
 from hivemind.store.database import Database
 from hivemind.store.schema import utc_text
 
@@ -94,6 +94,7 @@ def delete_data(
         viewer.require(Role.WRITER)
     with site.database.write(asked.space) as workspace:
         ids = whole.sessions_of(workspace, person_id)
+        deletions.note(workspace, dict.fromkeys(ids, person_id))
         events = sessions.prune(workspace, ids)
         machines = whole.forget_machines(workspace, person_id)
         if asked.scope is Scope.ME:

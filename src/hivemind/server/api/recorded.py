@@ -96,7 +96,7 @@ def record(body: Recorded, viewer: Writer, site: TheSite) -> Taken:
             if cleaned or project is not None:
                 done = sessions.append(workspace, one.facts, events=cleaned, project=project)
                 events += done.events
-            outcomes += _reported(workspace, one.reports, viewer)
+            outcomes += _reported(workspace, one.session_id, one.reports, viewer=viewer)
         ids = list(told)
         note_intake(workspace, viewer, "sessions.record", ids, events=events)
         if events or outcomes:
@@ -114,19 +114,21 @@ def _require_own(workspace: Workspace, session_id: str, viewer: Viewer) -> None:
         )
 
 
-def _reported(workspace: Workspace, reports: Sequence[Report], viewer: Viewer) -> int:
-    """Note how sessions went, each word once; give how many were new."""
+def _reported(workspace: Workspace, session_id: str, reports: Sequence[Report], *, viewer: Viewer) -> int:
+    """Note how a session went, each word once; give how many were new."""
+    if not reports or sessions.sender_of(workspace, session_id) is None:
+        return 0
+    held = {(row.at, row.score_label) for row in episodes.reports(workspace, session_id)}
+    latest = sessions.latest_prompt(workspace, session_id)
     number = 0
     for one in reports:
-        if sessions.sender_of(workspace, one.session_id) is None:
+        word = (to_millisecond(one.at), one.label)
+        if word in held:
             continue
-        held = episodes.reports(workspace, one.session_id)
-        if any((row.at, row.score_label) == (to_millisecond(one.at), one.label) for row in held):
-            continue
-        about = one.event_id or sessions.latest_prompt(workspace, one.session_id)
+        held.add(word)
         note = boundary.redactor_of(workspace).redact(storable(one.note)).text
         # Who says so is who holds the token: a name in the line proves nothing.
-        said = replace(one, event_id=about, note=note, actor=viewer.actor)
+        said = replace(one, event_id=one.event_id or latest, note=note, actor=viewer.actor)
         episodes.report(workspace, said)
         number += 1
     return number

@@ -26,7 +26,7 @@ from hivemind.server.api.shapes import (
     place,
 )
 from hivemind.server.site import Site
-from hivemind.store import browsing, episodes, events, sessions
+from hivemind.store import browsing, deletions, episodes, events, sessions
 from hivemind.store import past as stored_past
 from hivemind.store.database import Workspace
 
@@ -243,6 +243,7 @@ def delete_session(session_id: SessionId, asked: ReaderWithin, site: TheSite) ->
         if row.person_id != asked.viewer.person_id and not asked.is_own:
             asked.viewer.require(Role.ADMIN)
         asked.viewer.require(Role.WRITER)
+        deletions.note(workspace, {session_id: row.person_id})
         deleted = sessions.prune(workspace, [session_id])
         note(
             workspace,

@@ -27,7 +27,7 @@ from hivemind.server.access.viewer import Viewer
 from hivemind.server.api.asking import Reader, TheSite, Writer
 from hivemind.server.api.sync_skills import page_of, propose
 from hivemind.server.site import Site
-from hivemind.store import audit, episodes, jobs, machines, offers, schema, sessions
+from hivemind.store import audit, deletions, episodes, jobs, machines, offers, schema, sessions
 from hivemind.store.database import Workspace
 from hivemind.store.sessions import ProjectFacts, Sent
 from hivemind.sync import reading, signing, skill_wire, wire
@@ -110,13 +110,13 @@ def held(site: TheSite, viewer: Writer, body: Body) -> Response:
     ids = [reading.text({"id": one}, "id", most=MAX_SESSION_ID_CHARS, default=None) for one in asked]
     with site.database.read(viewer.space(Scope.TEAM)) as workspace:
         found = {one: _held(workspace, viewer, one)[1] for one in ids}
-    return JSONResponse({"held": found})
+        deleted = [one for one in ids if _is_deleted(workspace, viewer, one)]
+    return JSONResponse({"held": found, "deleted": deleted})
 
 
 def _held(workspace: Workspace, viewer: Viewer, session_id: str) -> tuple[str, int]:
     """Give the id that a person's session has here, and how many of its events are here."""
-    s = schema.sessions
-    own = f"{session_id[: MAX_SESSION_ID_CHARS - 20]}.{viewer.person_id}"
+    s, own = schema.sessions, _own_id(viewer, session_id)
     rows = workspace.execute(
         sa.select(s.c.session_id, s.c.person_id, s.c.next_seq).where(
             s.c.workspace_id == workspace.workspace_id, s.c.session_id.in_([session_id, own])
@@ -130,6 +130,16 @@ def _held(workspace: Workspace, viewer: Viewer, session_id: str) -> tuple[str, i
     if plain is None or plain.person_id == viewer.person_id:
         return session_id, int(plain.next_seq) if plain else 0
     return own, 0
+
+
+def _own_id(viewer: Viewer, session_id: str) -> str:
+    """Give the id that a person's session has where somebody else had one of the same id before."""
+    return f"{session_id[: MAX_SESSION_ID_CHARS - 20]}.{viewer.person_id}"
+
+
+def _is_deleted(workspace: Workspace, viewer: Viewer, session_id: str) -> bool:
+    names = [session_id, _own_id(viewer, session_id)]
+    return bool(deletions.of_person(workspace, viewer.person_id, names))
 
 
 @router.post("/sessions")
@@ -212,6 +222,8 @@ class _Stored:
 def _store(workspace: Workspace, viewer: Viewer, one: _Prepared) -> tuple[wire.Held, _Stored]:
     session = one.session
     here, known = _held(workspace, viewer, session.session_id)
+    if _is_deleted(workspace, viewer, session.session_id):
+        return wire.Held(session_id=session.session_id, held=0, fate=wire.Fate.DELETED), _Stored()
     if session.from_seq > known:
         return wire.Held(session_id=session.session_id, held=known, fate=wire.Fate.GAP), _Stored()
     sent = Sent(

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 import sqlalchemy as sa
 
+from hivemind.errors import HivemindError
 from hivemind.store.engines import sqlite
 
 
@@ -95,11 +96,31 @@ class Seam(Protocol):
         """Find skills that have any of the words, the best first."""
 
 
+class Opening(Protocol):
+    """Name what opens a database on a server: the module `opening` of an engine that has URLs."""
+
+    def engine_of(self, url: str, /) -> sa.Engine:
+        """Give an engine for a URL; no message ever shows the password."""
+
+    def require_usable(self, connection: sa.Connection, /) -> None:
+        """Refuse a server that cannot hold what the store keeps."""
+
+    def unreachable(self, url: sa.URL, error: sa.exc.DBAPIError, /) -> HivemindError:
+        """Say that a server did not let us in, and why."""
+
+    def unusable(self, url: sa.URL, error: sa.exc.DBAPIError, /) -> HivemindError:
+        """Say that a database was reached and cannot be used, and why."""
+
+
 def of(bind: sa.Connection | sa.Engine) -> Seam:
     """Give the seam of an open database."""
     if bind.dialect.name == "sqlite":
         return sqlite
     # Nobody who has no server pays for it.
+    if bind.dialect.driver == "deeplake":
+        from hivemind.store.engines.deeplake import seam
+
+        return seam
     from hivemind.store.engines import postgresql
 
     return postgresql

@@ -6,7 +6,7 @@ transaction by whoever asks to be alone in it. Those that need not be alone lock
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -69,16 +69,21 @@ def now(connection: sa.Connection) -> datetime:
 
 def append(connection: sa.Connection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
     """Insert rows by COPY."""
-    names = list(rows[0])
-    kinds = [(n, _writer(table.columns[name].type)) for n, name in enumerate(names)]
-    changed = [(n, write) for n, write in kinds if write is not None]
-    with _cursor(connection).copy(f"COPY {table.name} ({', '.join(names)}) FROM STDIN") as copy:
-        for row in rows:
-            values = list(row.values())
-            for n, write in changed:
-                if values[n] is not None:
-                    values[n] = write(values[n])
+    with _cursor(connection).copy(f"COPY {table.name} ({', '.join(rows[0])}) FROM STDIN") as copy:
+        for values in written(table, rows):
             copy.write_row(values)
+
+
+def written(table: sa.Table, rows: Sequence[dict[str, Any]]) -> Iterator[list[Any]]:
+    """Give the values of rows as the driver takes them; all have the columns of the first."""
+    kinds = [(n, _writer(table.columns[name].type)) for n, name in enumerate(rows[0])]
+    changed = [(n, write) for n, write in kinds if write is not None]
+    for row in rows:
+        values = list(row.values())
+        for n, write in changed:
+            if values[n] is not None:
+                values[n] = write(values[n])
+        yield values
 
 
 def _cursor(connection: sa.Connection) -> Any:

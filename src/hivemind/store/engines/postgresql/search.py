@@ -10,13 +10,13 @@ import hashlib
 import math
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
 
-from hivemind.store.schema import utc_text
+from hivemind.store.schema import UtcTime, utc_text
 
 #: Letters and digits, as FTS5 splits; what joins the parts of an identifier separates words.
 _WORD = re.compile(r"[^\W_]+")
@@ -77,9 +77,15 @@ def index_events(connection: sa.Connection, workspace_id: str, documents: Sequen
     # For whoever finds the list of what waits for the index full, and empties it.
     connection.execute(_MEMORY)
     with driver.cursor().copy("COPY event_words (workspace_id, event_id, words) FROM STDIN") as copy:
-        for event_id, text in documents:
-            if vector := _vector(workspace_id, text):
-                copy.write_row((workspace_id, event_id, vector))
+        for row in words_rows(workspace_id, documents):
+            copy.write_row(row)
+
+
+def words_rows(workspace_id: str, documents: Sequence[tuple[str, str]]) -> Iterator[tuple[str, str, str]]:
+    """Give the rows of `event_words` for events given as (event id, text)."""
+    for event_id, text in documents:
+        if vector := _vector(workspace_id, text):
+            yield workspace_id, event_id, vector
 
 
 def forget_events(connection: sa.Connection, workspace_id: str, documents: Sequence[tuple[str, str]]) -> None:
@@ -183,7 +189,7 @@ def places_of(
         sa.text(
             "SELECT event_id, event_id AS id, session_id, seq, kind, agent_id, at FROM events"
             " WHERE workspace_id = :workspace AND event_id = ANY(:events)"
-        ),
+        ).columns(at=UtcTime),
         {"workspace": workspace_id, "events": [str(one) for one in chosen]},
     )
     return [(*row[:6], utc_text(row.at) if row.at else "") for row in rows]
@@ -212,7 +218,7 @@ _FOUND = sa.text(
     " coalesce(s.agent, '') AS agent, coalesce(s.cwd, '') AS cwd FROM events e"
     " LEFT JOIN sessions s ON s.workspace_id = e.workspace_id AND s.session_id = e.session_id"
     " WHERE e.workspace_id = :workspace AND e.event_id = ANY(:events)"
-)
+).columns(at=UtcTime)
 
 
 def _terms(workspace_id: str, parts: Sequence[Sequence[str]]) -> list[str]:

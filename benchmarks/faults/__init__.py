@@ -1,0 +1,1 @@
+"""Break a team's server in every way; what comes of it has to be whole. `python -m benchmarks.faults`."""
