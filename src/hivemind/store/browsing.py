@@ -141,16 +141,18 @@ def span(workspace: Workspace, *, until: datetime | None = None) -> tuple[dateti
     return (ends[0], ends[1]) if ends[0] and ends[1] else None
 
 
-def stamp(workspace: Workspace) -> tuple[int, ...]:
-    """Give numbers of which one is another once sessions have come, were mined, or skills have changed."""
+def stamp(workspace: Workspace) -> tuple[object, ...]:
+    """Give what is another once sessions have come or skills have changed; it is read from indexes alone."""
     s, f = schema.sessions, schema.flags
-    total = sa.func.coalesce
-    sums = sa.select(
-        sa.func.count(), total(sa.func.sum(s.c.next_seq), 0), total(sa.func.sum(s.c.mined_seq), 0)
-    ).where(s.c.workspace_id == workspace.workspace_id)
+    here = s.c.workspace_id == workspace.workspace_id
+    newest = sa.select(s.c.ended_at).where(here, s.c.ended_at.is_not(None)).order_by(s.c.ended_at.desc())
     raised = sa.select(sa.func.count()).select_from(f).where(f.c.workspace_id == workspace.workspace_id)
-    number = changes.latest(workspace).number
-    return (*map(int, workspace.execute(sums).one()), workspace.execute(raised).scalar_one(), number)
+    return (
+        workspace.execute(sa.select(sa.func.count()).select_from(s).where(here)).scalar_one(),
+        workspace.execute(newest.limit(1)).scalar(),
+        workspace.execute(raised).scalar_one(),
+        changes.latest(workspace).number,
+    )
 
 
 def choices(workspace: Workspace) -> dict[str, list[tuple[str, str]]]:
