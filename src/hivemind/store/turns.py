@@ -50,8 +50,8 @@ def turns(workspace: Workspace, lesson_ids: Sequence[str], *, limit: int) -> lis
     found: dict[str, dict[str, list[Cited]]] = {}
     for cited in store.evidence_of(workspace, lesson_ids):
         found.setdefault(cited.lesson_id, {}).setdefault(cited.session_id, []).append(cited)
-    labels = evidence.episodes_of(workspace, sorted({s for by_session in found.values() for s in by_session}))
-    agents = _agents(workspace, sorted(labels))
+    sessions = sorted({s for by_session in found.values() for s in by_session})
+    labels, agents = evidence.episodes_of(workspace, sessions), _agents(workspace, sessions)
     shown: list[Turn] = []
     for lesson_id in dict.fromkeys(lesson_ids):
         ranked = []
