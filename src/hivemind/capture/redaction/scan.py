@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 from typing import Any, NamedTuple
 
-from hivemind.capture.redaction import values
+from hivemind.capture.redaction import passwords, values
 from hivemind.capture.redaction.rules import Check, Rule
 from hivemind.errors import HivemindError
 
@@ -19,7 +19,8 @@ Anchor = bytes | re.Pattern[bytes]
 Search = Callable[[bytes], Sequence[int]]
 
 MARKER = re.compile(r"\[REDACTED:[a-z0-9.-]{1,64}\]")
-_NAMED: tuple[Check, ...] = ("assignment", "password", "url")  # a rejected value may hold the next name
+_CHOSEN: tuple[Check, ...] = ("spoken", "setting", "option", "argument")
+_NAMED: tuple[Check, ...] = ("assignment", "password", "url", *_CHOSEN)  # a rejected value may hold the next name
 _SHORTEST, _BEFORE, _AFTER, _LONGEST = 6, 256, 1024, 65_536
 _NAME = re.compile(r"[\w.-]*\Z", re.ASCII)
 _ORIGIN = re.compile(r"(?:https?://[\w.-]+|hooks\.slack\.com)(?::\d+)?/", re.ASCII)
@@ -220,7 +221,10 @@ def _judge(rule: Rule, match: re.Match[str], text: str) -> Finding | None:
     if rule.check not in ("none", "jwt", "numbered"):
         prefix = _NAME.search(text, max(0, match.start() - 40), match.start())
         name = (prefix.group() if prefix else "") + text[match.start() : start]
-        if not values.holds_secret(rule.check, name, _group(match, "separator"), value):
+        if rule.check in _CHOSEN:
+            if not passwords.is_chosen_password(rule.check, match, name, value):
+                return None
+        elif not values.holds_secret(rule.check, name, _group(match, "separator"), value):
             return None
     elif not values.holds_secret(rule.check, "", "", value) or values.is_placeholder(value):
         return None
