@@ -43,7 +43,9 @@ _LOG = re.compile(r"\b(?:FAIL|FAILED|SKIP|XFAIL|ERROR|=== RUN|PASS)\b[:\s]")
 _CONNECTION = re.compile(
     r"\b(?:host|hostaddr|user|user ?id|uid|username|dbname|port|server|database|sslmode|data source)=[^\s,;]+[ ;]", re.I
 )
-_CLAUSE_END = re.compile(r"[.,;:!?)\]]*(?:\s*(?:\n|\Z)|[.,;!?)\]]|\s+(?:and|for|on|so|but|please|und|et|y|e|en|at|in|if|now)\b)")
+_CLAUSE_END = re.compile(r"[.,;:!?)\]]*(?:\s*(?:\n|\Z)|[.,;!?)\]\"'`\\]|\s+(?:and|for|on|so|but|please|und|et|y|e|en|at|in|if|now)\b)")
+_OPTION = re.compile(r"-{1,2}(?:\w+-){0,4}(?:pass(?:w(?:or)?d|phrase|code)?|(?:store|key)pass)(?![\w-])", re.I)
+_ENVIRONMENT = re.compile(r"\b(?:ENV|ARG|setenv|set -\w+)[ \t]+\w*\Z")
 _PROGRAM_WORDS = frozenset(
     """print print0 prune path port plugin protocol progress parents passing preserve project profile prefix parallel
     pack rint rint0 rune arents ort ath lugin rotocol rogress roject rofile refix arallel""".split()
@@ -64,7 +66,7 @@ def is_chosen_password(check: str, match: re.Match[str], name: str, value: str) 
     if check == "argument":
         return value.lower() not in _PROGRAM_WORDS and bool(re.search(r"[^\W\d_]", value))
     if check == "option":
-        return _is_option(match, value)
+        return bool(_OPTION.match(name)) and _is_option(match, value)
     if check == "setting":
         return _is_setting(match, name, value)
     return _is_spoken(match, name, value)
@@ -119,12 +121,16 @@ def _is_setting(match: re.Match[str], name: str, value: str) -> bool:
         return False
     separator = match.group("separator")
     text, start, end = match.string, match.start(), match.end()
+    if word.lower() == "pass" and _is_test_log(match, value):
+        return False
+    if separator.isspace() and not _ENVIRONMENT.search(text, max(0, start - 60), start):
+        return False
     if match.group("quoted"):
         return _is_telling(value) or (value.isascii() and _is_uncommon_word(value))
     if re.search(r"[.]\w", value) and not _SYMBOLS.search(value):
         return False
-    is_shouted = word.isupper() and not separator.startswith(" ")
-    if is_shouted and separator == "=":
+    is_shouted = word.isupper() and not separator.startswith(" ") or separator.isspace()
+    if is_shouted and (separator == "=" or separator.isspace()):
         return bool(re.search(r"[^\W\d_]", value)) and not re.fullmatch(r"[a-z]+(?:[A-Z][a-z]+)+", value)
     after = text[end : end + 1]
     if ":" in separator:
@@ -135,6 +141,12 @@ def _is_setting(match: re.Match[str], name: str, value: str) -> bool:
     if _CONNECTION.search(near) and after not in (",", ")"):
         return _is_telling(value) or _is_uncommon_word(value)
     return separator == "=" and after not in (",", ")") and _is_telling(value)
+
+
+def _is_test_log(match: re.Match[str], value: str) -> bool:
+    text, start, end = match.string, match.start(), match.end()
+    around = text[max(0, start - 300) : start] + "\n" + text[end : end + 300]
+    return bool(re.search(r"test|[/:]", value, re.I) or text[max(0, start - 4) : start] == "--- " or _LOG.search(around))
 
 
 def _names_password(name: str) -> bool:
@@ -153,8 +165,7 @@ def _is_spoken(match: re.Match[str], name: str, value: str) -> bool:
     if re.search(r"[\w./$@<{%-]$", text[max(0, match.start() - 1) : match.start()]):
         return False  # the end of another name, which the rule for settings judges
     if text[match.start() : match.start() + 5].lower() in ("pass:", "pass "):
-        around = text[max(0, match.start() - 300) : match.start()] + text[end : end + 300]
-        return _is_telling(value) and not re.search("test", value, re.I) and not _LOG.search(around)
+        return _is_telling(value) and not _is_test_log(match, value)
     if match.group("quoted"):
         return _is_quoted_phrase(verb, value)
     if _is_telling(value):
