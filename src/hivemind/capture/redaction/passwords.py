@@ -44,8 +44,9 @@ _CONNECTION = re.compile(
     r"\b(?:host|hostaddr|user|user ?id|uid|username|dbname|port|server|database|sslmode|data source)=[^\s,;]+[ ;]", re.I
 )
 _CLAUSE_END = re.compile(r"[.,;:!?)\]]*(?:\s*(?:\n|\Z)|[.,;!?)\]\"'`\\]|\s+(?:and|for|on|so|but|please|und|et|y|e|en|at|in|if|now)\b)")
-_OPTION = re.compile(r"-{1,2}(?:\w+-){0,4}(?:pass(?:w(?:or)?d|phrase|code)?|(?:store|key)pass)(?![\w-])", re.I)
+_OPTION = re.compile(r"-{1,2}(?!(?:generate|no|show|hide|reset|prompt|ask|check|with|skip|min|max)-)(?:\w+-){0,4}(?:pass(?:w(?:or)?d|phrase|code)?|(?:store|key)pass)(?![\w-])", re.I)
 _ENVIRONMENT = re.compile(r"\b(?:ENV|ARG|setenv|set -\w+)[ \t]+\w*\Z")
+_BY_SPACE = frozenset(("requirepass", "masterauth", "keypassword", "storepassword"))
 _PROGRAM_WORDS = frozenset(
     """print print0 prune path port plugin protocol progress parents passing preserve project profile prefix parallel
     pack rint rint0 rune arents ort ath lugin rotocol rogress roject rofile refix arallel""".split()
@@ -80,6 +81,7 @@ def is_stand_in(value: str) -> bool:
         or _SHOUTED.fullmatch(value)
         or value.lower().strip("_-.!?0123456789") in _TRIVIAL
         or len(set(value)) <= 2
+        or value.endswith("=")
     )
 
 
@@ -87,7 +89,9 @@ def _is_telling(value: str) -> bool:
     """Say whether letters, digits and symbols are mixed as in a password, and not as in an identifier."""
     if not re.search(r"[^\W\d_]{2}", value) or _CIPHERS.fullmatch(value) or re.search(r"[()\[\]{},;]|\w\.\w", value):
         return False
-    if len(_SYMBOLS.findall(value)) and not re.fullmatch(r"[\w.+-]+@[\w.-]+|[\w-]+[!?]+|@[\w/.-]+|#\w+", value):
+    if called := re.fullmatch(r"([\w-]+)[!?]+", value):  # an exclamation, or a word and its sign
+        return _is_telling(called.group(1)) or (_is_uncommon_word(called.group(1)) and not _INFLECTED.fullmatch(called.group(1)))
+    if _SYMBOLS.search(value) and not re.fullmatch(r"[\w.+-]+@[\w.-]+|@[\w/.-]+|#\w+", value):
         return True
     if not re.search(r"\d", value) or re.match(r"\d+[-–.x:]?[a-z]*\b", value):
         return False
@@ -123,7 +127,7 @@ def _is_setting(match: re.Match[str], name: str, value: str) -> bool:
     text, start, end = match.string, match.start(), match.end()
     if word.lower() == "pass" and _is_test_log(match, value):
         return False
-    if separator.isspace() and not _ENVIRONMENT.search(text, max(0, start - 60), start):
+    if separator.isspace() and word.lower() not in _BY_SPACE and not _ENVIRONMENT.search(text, max(0, start - 60), start):
         return False
     if match.group("quoted"):
         return _is_telling(value) or (value.isascii() and _is_uncommon_word(value))
@@ -153,7 +157,7 @@ def _names_password(name: str) -> bool:
     if name in ("PWD", "OLDPWD"):
         return False
     short = re.search(r"(?:pass|pw|pwd)$", name, re.I)
-    if not short or re.search(r"pass(?:word|wort|wd|phrase|code)$", name, re.I):
+    if not short or name.lower() in _BY_SPACE or re.search(r"pass(?:word|wort|wd|phrase|code)$", name, re.I):
         return True
     before = name[: short.start()][-1:]
     return not before.isalpha() or (before.islower() and name[short.start()].isupper())
@@ -165,12 +169,12 @@ def _is_spoken(match: re.Match[str], name: str, value: str) -> bool:
     if re.search(r"[\w./$@<{%-]$", text[max(0, match.start() - 1) : match.start()]):
         return False  # the end of another name, which the rule for settings judges
     if text[match.start() : match.start() + 5].lower() in ("pass:", "pass "):
-        return _is_telling(value) and not _is_test_log(match, value)
+        return _is_telling(value) and not re.search(r"\s", value) and not _is_test_log(match, value)
     if match.group("quoted"):
         return _is_quoted_phrase(verb, value)
     if _is_telling(value):
         return bool(verb.strip()) or (len(value) >= 8 and said.startswith("pass"))
-    if verb.strip() in ("", "to", "auf") or _INFLECTED.fullmatch(value):
+    if verb.strip() in ("", "to", "auf", "=", "=>", "->", "→", "|") or _INFLECTED.fullmatch(value):
         return False
     is_clear = len(value) >= 14 or bool(_CLAUSE_END.match(text, end))
     return is_clear and (_is_uncommon_word(value) or _is_number(verb, value))
@@ -182,6 +186,8 @@ def _is_number(verb: str, value: str) -> bool:
 
 def _is_quoted_phrase(verb: str, value: str) -> bool:
     words = value.split()
+    if verb.strip() == "|":
+        return _is_telling(value) and len(words) == 1
     if len(words) > 1:
         asks = {"the", "is", "not", "must", "be", "enter", "your", "with", "please", "cannot", "should", "and", "or"}
         return bool(verb.strip()) and 3 <= len(words) <= 12 and not asks & {word.lower() for word in words}
