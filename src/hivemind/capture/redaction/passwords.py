@@ -1,62 +1,67 @@
-"""Judge passwords that people choose: words and years, which only their surroundings tell from prose and code."""
+"""Judge passwords that people choose: only their surroundings tell them from prose and code."""
 
 import re
 from functools import lru_cache
 from importlib import resources
 
+_COMMON, _TRIVIAL = "common_words.txt", "trivial_passwords.txt"
 _PLACEHOLDER = re.compile(
-    r"change_?-?(?:me|it|this)|your[-_. ]?|<[^<>]*>|x{3,}|\*{3}|•{3}|\.{3}|…|_{3}|-{3}|example|placeholder|dummy|insert|"
-    r"replace|to-?do|fixme|redacted|goes[-_]?here|not[-_]?a[-_]?real|sample|s3cr3t|pass(?:w|$|[-_\d])|passphrase|passcode|passe\b|"
+    r"change_?-?(?:me|it|this)|your[-_. ]?|<[^<>]*>|x{3,}|\*{3}|•{3}|\.{3}|…|_{3}|-{3}|example|"
+    r"placeholder|dummy|"
+    r"insert|replace|to-?do|fixme|redacted|goes[-_]?here|not[-_]?a[-_]?real|sample|s3cr3t|"
+    r"pass(?:w|$|[-_\d])|passphrase|passcode|passe\b|"
     r"pwd|secret|credential|kennwort|contrase|senha|wachtwoord|token|abc123|123456|qwerty",
     re.I,
 )
 _REFERENCE = re.compile(
-    r"[${%#]\{|\{\{|\$\(|%\(|^[$%@]|^\{.*\}$|^\[.*\]$|^\(|process\.|environ|getenv|[\w\])]\(|->|::|://|^[/~.]|/.*/|\\|"
-    r"^-|=>|[<>]|^&|^\*|^![A-Za-z]+$|\.(?:py|[jt]sx?|go|rs|java|rb|php|sh|ya?ml|json|toml|txt|md|html|env|key|pem)$"
-)
-# What a trivial password of a development database, a type or a state looks like; `_digits` are ignored.
-_TRIVIAL = frozenset(
-    """admin administrator root user username guest demo test tests testing tester foo bar baz foobar qux welcome hello
-    letmein changeit default none null nil undefined true false yes no on off empty blank unset str string text char varchar
-    int integer number float bool boolean object any unknown bytes secretstr optional required missing invalid valid wrong
-    correct incorrect hashed encrypted hidden postgres postgresql mysql mariadb redis mongo mongodb rabbitmq minio
-    minioadmin neo4j elastic grafana keycloak wordpress docker vagrant ubuntu oracle sa alice bob temp tmp type name
-    value field input key hash login auth env config prompt here random generated literal masked sensitive
-    falsch leer richtig gesetzt vergessen erforderlich gespeichert ungueltig abgelaufen verschluesselt unbekannt notwendig
-    incorrecta incorrecto requerida obligatoria oublie incorrect requis obligatoire incorreta obrigatoria onjuist vereist
-    losenord haslo heslo jelszo parola sifre lozinka salasana adgangskode passord clave""".split()
+    r"[${%#]\{|\{\{|\$\(|%\(|^[$%@]|^\{.*\}$|^\[.*\]$|^\(|process\.|environ|getenv|[\w\])]\(|->|::|://|"
+    r"^[/~.]|/.*/|\\|^-|=>|[<>]|^&|^\*|^![A-Za-z]+$|"
+    r"\.(?:py|[jt]sx?|go|rs|java|rb|php|sh|ya?ml|json|toml|txt|md|html|env|key|pem)$"
 )
 _CIPHERS = re.compile(
-    r"(?:sha|md|base|aes|utf|rot|hs|rs|es|rsa|ntlm|pkcs|x|argon|pbkdf|oauth|bcrypt|scrypt|ascii|http|tls|ssl|ssh|v|step|"
-    r"py|python|node|web|crc|rfc|iso|blake|p|f|h|l|k8s|i18n|a11y|e2e|oauth|utf|win|int|uint|ed|ipv|s)[-_]?\d+\w{0,3}(?:[-_/].*)?",
+    r"(?:sha|md|base|aes|utf|rot|hs|rs|es|rsa|ntlm|pkcs|x|argon|pbkdf|oauth|bcrypt|scrypt|ascii|http|tls|ssl|ssh|v|"
+    r"step|py|python|node|web|crc|rfc|iso|blake|p|f|h|l|k8s|i18n|a11y|e2e|win|int|uint|ed|"
+    r"ipv|s)[-_]?\d+\w{0,3}(?:[-_/].*)?",
     re.I,
 )
 _PARTS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _SYMBOLS = re.compile(r"[!#$%^&*@~+?=§€]")
 _PLAIN = re.compile(r"[A-ZÄÖÜ]?[a-zäöüßéèñç]+(?:-[A-ZÄÖÜ]?[a-zäöüß]+)*")
 _INFLECTED = re.compile(
-    r".*(?:ed|ing|ly|able|ible|ive|ous|less|ful|ary|ic|ent|ant|ally|ten|ung|lich|bar|ig|isch|ert|iert|ée?s?|ado|ada|ido|ida)",
+    r".*(?:ed|ing|ly|able|ible|ive|ous|less|ful|ary|ic|ent|ant|ally|ten|ung|lich|bar|"
+    r"ig|isch|ert|iert|ée?s?|ado|ada|ido|ida)",
     re.I,
 )
-_SHOUTED = re.compile(r"[A-Z][A-Z0-9]*(?:[_-][A-Z0-9]+)*_?")
+_SHOUTED = re.compile(r"[A-Z][A-Z0-9]*(?:[_-][A-Z0-9]+)+_?|[A-Z]+\d?")
 _LOG = re.compile(r"\b(?:FAIL|FAILED|SKIP|XFAIL|ERROR|=== RUN|PASS)\b[:\s]")
 _CONNECTION = re.compile(
-    r"\b(?:host|hostaddr|user|user ?id|uid|username|dbname|port|server|database|sslmode|data source)=[^\s,;]+[ ;]", re.I
+    r"\b(?:host|hostaddr|user|user ?id|uid|username|dbname|port|server|database|sslmode|"
+    r"data source)=[^\s,;]+[ ;]",
+    re.I,
 )
-_CLAUSE_END = re.compile(r"[.,;:!?)\]]*(?:\s*(?:\n|\Z)|[.,;!?)\]\"'`\\]|\s+(?:and|for|on|so|but|please|und|et|y|e|en|at|in|if|now)\b)")
-_OPTION = re.compile(r"-{1,2}(?!(?:generate|no|show|hide|reset|prompt|ask|check|with|skip|min|max)-)(?:\w+-){0,4}(?:pass(?:w(?:or)?d|phrase|code)?|(?:store|key)pass)(?![\w-])", re.I)
+_CLAUSE_END = re.compile(
+    r"[.,;:!?)\]]{0,8}(?:\s{0,40}(?:\n|\Z)|[.,;!?)\]\"'`\\]|"
+    r"\s{1,8}(?:and|for|on|so|but|please|und|et|y|e|en|at|in|if|now)\b)"
+)
+_OPTION = re.compile(
+    r"-{1,2}(?!(?:generate|no|show|hide|reset|prompt|ask|check|with|skip|min|max)-)"
+    r"(?:\w+-){0,4}(?:pass(?:w(?:or)?d|phrase|code)?|(?:store|key)pass)(?![\w-])",
+    re.I,
+)
 _ENVIRONMENT = re.compile(r"\b(?:ENV|ARG|setenv|set -\w+)[ \t]+\w*\Z")
 _BY_SPACE = frozenset(("requirepass", "masterauth", "keypassword", "storepassword"))
-_PROGRAM_WORDS = frozenset(
-    """print print0 prune path port plugin protocol progress parents passing preserve project profile prefix parallel
-    pack rint rint0 rune arents ort ath lugin rotocol rogress roject rofile refix arallel""".split()
+# The options that other programs of a line have: find -print, mkdir -parents.
+_OTHER_OPTION = re.compile(
+    r"p?(?:rint0?|rune|ath|orts?|lugin|rotocol|rogress|arents|assing|reserve|roject|rofile|refix|arallel|ack)"
+)
+_ASKING = frozenset(
+    ("the", "is", "not", "must", "be", "enter", "your", "with", "please", "cannot", "should", "and", "or")
 )
 
 
-@lru_cache(maxsize=1)
-def common_words() -> frozenset[str]:
-    """Return words that stand in prose and code more often than in a password."""
-    text = resources.files(__package__).joinpath("common_words.txt").read_text(encoding="utf-8")
+@lru_cache(maxsize=2)
+def _words(file_name: str) -> frozenset[str]:
+    text = resources.files(__package__).joinpath(file_name).read_text(encoding="utf-8")
     return frozenset(word for line in text.splitlines() if not line.startswith("#") for word in line.split())
 
 
@@ -65,12 +70,12 @@ def is_chosen_password(check: str, match: re.Match[str], name: str, value: str) 
     if len(value) < 4 or is_stand_in(value):
         return False
     if check == "argument":
-        return value.lower() not in _PROGRAM_WORDS and bool(re.search(r"[^\W\d_]", value))
+        return not _OTHER_OPTION.fullmatch(value) and bool(re.search(r"[^\W\d_]", value))
     if check == "option":
         return bool(_OPTION.match(name)) and _is_option(match, value)
     if check == "setting":
         return _is_setting(match, name, value)
-    return _is_spoken(match, name, value)
+    return _is_spoken(match, value)
 
 
 def is_stand_in(value: str) -> bool:
@@ -79,7 +84,8 @@ def is_stand_in(value: str) -> bool:
         _PLACEHOLDER.search(value)
         or _REFERENCE.search(value)
         or _SHOUTED.fullmatch(value)
-        or value.lower().strip("_-.!?0123456789") in _TRIVIAL
+        or _CIPHERS.fullmatch(value)
+        or value.lower().strip("_-.!?0123456789") in _words(_TRIVIAL)
         or len(set(value)) <= 2
         or value.endswith("=")
     )
@@ -87,21 +93,23 @@ def is_stand_in(value: str) -> bool:
 
 def _is_telling(value: str) -> bool:
     """Say whether letters, digits and symbols are mixed as in a password, and not as in an identifier."""
-    if not re.search(r"[^\W\d_]{2}", value) or _CIPHERS.fullmatch(value) or re.search(r"[()\[\]{},;]|\w\.\w", value):
+    if not re.search(r"[^\W\d_]{2}", value) or re.search(r"[()\[\]{},;]|\w\.\w", value):
         return False
     if called := re.fullmatch(r"([\w-]+)[!?]+", value):  # an exclamation, or a word and its sign
-        return _is_telling(called.group(1)) or (_is_uncommon_word(called.group(1)) and not _INFLECTED.fullmatch(called.group(1)))
+        return _is_telling(called.group(1)) or (
+            _is_uncommon_word(called.group(1)) and not _INFLECTED.fullmatch(called.group(1))
+        )
     if _SYMBOLS.search(value) and not re.fullmatch(r"[\w.+-]+@[\w.-]+|@[\w/.-]+|#\w+", value):
         return True
     if not re.search(r"\d", value) or re.match(r"\d+[-–.x:]?[a-z]*\b", value):
         return False
     parts = _PARTS.findall(value)
     years = re.search(r"\d{4}", value)
-    return bool(years) and len(parts) == 1 or not all(_is_common(part) for part in parts)
+    return (bool(years) and len(parts) == 1) or not all(_is_common(part) for part in parts)
 
 
 def _is_common(word: str) -> bool:
-    return len(word) < 4 or word.lower() in common_words() or word.lower() in _TRIVIAL
+    return len(word) < 4 or word.lower() in _words(_COMMON) or word.lower() in _words(_TRIVIAL)
 
 
 def _is_uncommon_word(value: str) -> bool:
@@ -119,26 +127,29 @@ def _is_option(match: re.Match[str], value: str) -> bool:
 
 
 def _is_setting(match: re.Match[str], name: str, value: str) -> bool:
-    key = re.match(r"[\w.-]*", name)
-    word = key.group() if key else ""
+    word = re.split(r"[^\w.-]", name, maxsplit=1)[0]
     if not _names_password(word) or re.search(r"\s", value):
         return False
     separator = match.group("separator")
     text, start, end = match.string, match.start(), match.end()
     if word.lower() == "pass" and _is_test_log(match, value):
         return False
-    if separator.isspace() and word.lower() not in _BY_SPACE and not _ENVIRONMENT.search(text, max(0, start - 60), start):
+    if (
+        separator.isspace()
+        and word.lower() not in _BY_SPACE
+        and not _ENVIRONMENT.search(text, max(0, start - 60), start)
+    ):
         return False
     if match.group("quoted"):
         return _is_telling(value) or (value.isascii() and _is_uncommon_word(value))
     if re.search(r"[.]\w", value) and not _SYMBOLS.search(value):
         return False
-    is_shouted = word.isupper() and not separator.startswith(" ") or separator.isspace()
-    if is_shouted and (separator == "=" or separator.isspace()):
+    if separator.isspace() or (separator == "=" and word.isupper()):
         return bool(re.search(r"[^\W\d_]", value)) and not re.fullmatch(r"[a-z]+(?:[A-Z][a-z]+)+", value)
     after = text[end : end + 1]
     if ":" in separator:
-        line = text[max(text.rfind("\n", 0, start) + 1, start - 80) : start]
+        low = max(0, start - 80)
+        line = text[max(low, text.rfind("\n", low, start) + 1) : start]
         is_line = bool(re.fullmatch(r"[\s\d→|+-]*[\"']?[\w.-]*", line)) and after in ("", "\n", "\r", " ")
         return is_line and separator.endswith(" ") and (_is_telling(value) or _is_uncommon_word(value))
     near = text[max(0, start - 160) : start] + " " + text[end : end + 160]
@@ -150,7 +161,11 @@ def _is_setting(match: re.Match[str], name: str, value: str) -> bool:
 def _is_test_log(match: re.Match[str], value: str) -> bool:
     text, start, end = match.string, match.start(), match.end()
     around = text[max(0, start - 300) : start] + "\n" + text[end : end + 300]
-    return bool(re.search(r"test|[/:]", value, re.I) or text[max(0, start - 4) : start] == "--- " or _LOG.search(around))
+    return bool(
+        re.search(r"test|[/:]", value, re.I)
+        or text[max(0, start - 4) : start] == "--- "
+        or _LOG.search(around)
+    )
 
 
 def _names_password(name: str) -> bool:
@@ -163,7 +178,7 @@ def _names_password(name: str) -> bool:
     return not before.isalpha() or (before.islower() and name[short.start()].isupper())
 
 
-def _is_spoken(match: re.Match[str], name: str, value: str) -> bool:
+def _is_spoken(match: re.Match[str], value: str) -> bool:
     verb, text, end = match.group("verb"), match.string, match.end()
     said = match.group()[:4].lower()
     if re.search(r"[\w./$@<{%-]$", text[max(0, match.start() - 1) : match.start()]):
@@ -189,6 +204,5 @@ def _is_quoted_phrase(verb: str, value: str) -> bool:
     if verb.strip() == "|":
         return _is_telling(value) and len(words) == 1
     if len(words) > 1:
-        asks = {"the", "is", "not", "must", "be", "enter", "your", "with", "please", "cannot", "should", "and", "or"}
-        return bool(verb.strip()) and 3 <= len(words) <= 12 and not asks & {word.lower() for word in words}
+        return bool(verb.strip()) and 3 <= len(words) <= 12 and not _ASKING & {word.lower() for word in words}
     return _is_telling(value) or (bool(verb.strip(" :\t")) and _is_uncommon_word(value))

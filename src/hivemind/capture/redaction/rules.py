@@ -12,7 +12,17 @@ from typing import Any, Literal, get_args
 from hivemind.errors import HivemindError
 
 Check = Literal[
-    "none", "random", "assignment", "password", "url", "jwt", "numbered", "spoken", "setting", "option", "argument"
+    "none",
+    "random",
+    "assignment",
+    "password",
+    "url",
+    "jwt",
+    "numbered",
+    "spoken",
+    "setting",
+    "option",
+    "argument",
 ]
 _SOURCES = ("context.toml", "passwords.toml", "betterleaks.toml", "credsweeper.toml")
 _ID = re.compile(r"[a-z0-9][a-z0-9.-]{0,63}")

@@ -20,7 +20,12 @@ Search = Callable[[bytes], Sequence[int]]
 
 MARKER = re.compile(r"\[REDACTED:[a-z0-9.-]{1,64}\]")
 _CHOSEN: tuple[Check, ...] = ("spoken", "setting", "option", "argument")
-_NAMED: tuple[Check, ...] = ("assignment", "password", "url", *_CHOSEN)  # a rejected value may hold the next name
+_NAMED: tuple[Check, ...] = (
+    "assignment",
+    "password",
+    "url",
+    *_CHOSEN,
+)  # a rejected value may hold the next name
 _SHORTEST, _BEFORE, _AFTER, _LONGEST = 6, 256, 1024, 65_536
 _NAME = re.compile(r"[\w.-]*\Z", re.ASCII)
 _ORIGIN = re.compile(r"(?:https?://[\w.-]+|hooks\.slack\.com)(?::\d+)?/", re.ASCII)
@@ -122,7 +127,9 @@ class Scanner:
             (finding, match.start())
             for rule, starts in self._places(folded, present)
             for match in _matches(rule, text, starts)
-            if (finding := _judge(rule, match, text)) and not markers.touch(finding.start, finding.end)
+            if not (rule.check in _NAMED and markers.touch(match.start(), match.start() + 1))
+            and (finding := _judge(rule, match, text))
+            and not markers.touch(finding.start, finding.end)
         ]
         return _without_overlaps(_named_outside(found))
 
