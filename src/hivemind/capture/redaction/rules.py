@@ -11,8 +11,20 @@ from typing import Any, Literal, get_args
 
 from hivemind.errors import HivemindError
 
-Check = Literal["none", "random", "assignment", "password", "url", "jwt", "numbered"]
-_SOURCES = ("context.toml", "betterleaks.toml", "credsweeper.toml")
+Check = Literal[
+    "none",
+    "random",
+    "assignment",
+    "password",
+    "url",
+    "jwt",
+    "numbered",
+    "spoken",
+    "setting",
+    "option",
+    "argument",
+]
+_SOURCES = ("context.toml", "passwords.toml", "betterleaks.toml", "credsweeper.toml")
 RULE_ID = re.compile(r"[a-z0-9][a-z0-9.-]{0,63}")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hivemind.capture.redaction import values
+from hivemind.capture.redaction import passwords, values
 from hivemind.capture.redaction.rules import Check, Rule
 from hivemind.errors import HivemindError
 
@@ -23,7 +23,13 @@ Anchor = bytes | re.Pattern[bytes]
 Search = Callable[[bytes], Sequence[int]]
 
 MARKER = re.compile(r"\[REDACTED:[a-z0-9.-]{1,64}\]")
-_NAMED: tuple[Check, ...] = ("assignment", "password", "url")  # a rejected value may hold the next name
+_CHOSEN: tuple[Check, ...] = ("spoken", "setting", "option", "argument")
+_NAMED: tuple[Check, ...] = (
+    "assignment",
+    "password",
+    "url",
+    *_CHOSEN,
+)  # a rejected value may hold the next name
 _SHORTEST, _BEFORE, _AFTER, _LONGEST = 6, 256, 1024, 65_536
 _NAME = re.compile(r"[\w.-]*\Z", re.ASCII)
 _ORIGIN = re.compile(r"(?:https?://[\w.-]+|hooks\.slack\.com)(?::\d+)?/", re.ASCII)
@@ -139,7 +145,9 @@ class Scanner:
             (finding, match.start())
             for rule, starts in self._places(folded, present)
             for match in _matches(rule, text, starts)
-            if (finding := _judge(rule, match, text)) and not markers.touch(finding.start, finding.end)
+            if not (rule.check in _NAMED and markers.touch(match.start(), match.start() + 1))
+            and (finding := _judge(rule, match, text))
+            and not markers.touch(finding.start, finding.end)
         ]
         return _without_overlaps([*_named_outside(found), *linear])
 
@@ -250,7 +258,10 @@ def _judge(rule: Rule, match: re.Match[str], text: str) -> Finding | None:
     if rule.check not in ("none", "jwt", "numbered"):
         prefix = _NAME.search(text, max(0, match.start() - 40), match.start())
         name = (prefix.group() if prefix else "") + text[match.start() : start]
-        if not values.holds_secret(rule.check, name, _group(match, "separator"), value):
+        if rule.check in _CHOSEN:
+            if not passwords.is_chosen_password(rule.check, match, name, value):
+                return None
+        elif not values.holds_secret(rule.check, name, _group(match, "separator"), value):
             return None
     elif not values.holds_secret(rule.check, "", "", value) or values.is_placeholder(value):
         return None

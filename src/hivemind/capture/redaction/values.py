@@ -12,7 +12,7 @@ from hivemind.capture.redaction.rules import Check, ordinary_words
 _MARKED = re.compile(r"redacted|\*{3}|•{3}|…|<[^<>]{1,80}>", re.I)
 _TEMPLATE = re.compile(
     r"[${%#]\{|\{\{|\$\(|%\(|^\$|^%[A-Za-z_]\w*%?$|^@\w+@$|^\{[^}]*\}$|^\[[A-Za-z_.\- ]+\]$|"
-    r"process\.env|environ|getenv|secrets?\.[A-Z]|[\w\])]\(|\bvars?\."
+    r"process\.env|environ|getenv|secrets?\.[A-Z]|[\w\])]\(|\bvars?\.|^!vault$"
 )
 _FILLER = re.compile(
     r"x{5,}|\.{3}|0{6,}|1{6,}|example|placeholder|change_?-?me|changeit|your[-_. ]?|dummy|insert|replace|"
