@@ -208,7 +208,7 @@ def _is_quoted_phrase(verb: str, value: str) -> bool:
     if verb.strip() == "|":
         return _is_telling(value) and len(words) == 1
     if len(words) > 1:
-        return bool(verb.strip()) and 3 <= len(words) and not _is_sentence(value)
+        return bool(verb.strip()) and len(words) >= 3 and not _is_sentence(value)
     is_said = bool(verb.strip(" :\t"))
     is_word = len(value) >= 5 and _PLAIN.fullmatch(value) and not _INFLECTED.fullmatch(value)
     return _is_telling(value) or (is_said and (bool(is_word) or _is_uncommon_word(value)))
