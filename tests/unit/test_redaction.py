@@ -8,6 +8,7 @@ import string
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from benchmarks.redaction import measure
@@ -407,6 +408,12 @@ def test_every_built_in_rule_is_valid() -> None:
     """The vendored rules compile, and their keywords are what the search expects."""
     for rule in built_in():
         rule.validate()
+
+
+def test_the_page_on_privacy_counts_the_rules() -> None:
+    """It says as many as the settings page lists: by name, since some rules are variants of another."""
+    page = Path(__file__).parents[2] / "docs" / "privacy.md"
+    assert f" {len({rule.id for rule in built_in()})} rules " in page.read_text(encoding="utf-8")
 
 
 def test_the_benchmark_measures_a_folder(tmp_path) -> None:

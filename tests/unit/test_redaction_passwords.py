@@ -174,6 +174,18 @@ $env:DB_PASSWORD = "⟦quokkaherd⟧"
 spring.datasource.password=⟦Quokka2021⟧
 password = "⟦quokkaherd⟧"
 const dbPass = "⟦quokka99⟧";
+my pw is ⟦Quokka2021⟧
+Password (temporary) is ⟦Quokka77⟧
+password (staging): ⟦Quokka77!⟧
+the password is '⟦dragon⟧'
+PASSWORD='⟦quokka salat⟧'
+PASSWORD=⟦hunter2⟧
+psql "password=⟦quokkaherd⟧"
+tool --password '⟦Quokka Salat⟧'
+password: "⟦correct horse battery staple⟧"
+Your new password is: ⟦Xk9#mQ2p⟧
+The admin user's password is “⟦Quokka77⟧”.
+my password is ⟦dragon99⟧
 """
 
 #: Texts that hold no password, one a line.
@@ -373,6 +385,23 @@ Forgot password? Reset it
 add password hashing to auth.go
 email_passwordless: true
 keep passphrase out of the log
+password: !vault
+curl -u user:pass https://x.test
+the password is 'required'
+the password is "too weak"
+add_option("--password", "the word to use")
+tool --password "enter the word"
+password is sha256 of the key
+password is step2 of the form
+# Passwords
+change the password for the account in settings
+password (optional)
+the passwords are compared in constant time
+Password must be 12 characters long
+password -> hash -> store
+| password | string | the user's password |
+pw is short for password
+set -p variables; find . -print0
 """
 
 

@@ -35,7 +35,7 @@ _INFLECTED = re.compile(
 _SHOUTED = re.compile(r"[A-Z][A-Z0-9]*(?:[_-][A-Z0-9]+)+_?|[A-Z]+\d?")
 _LOG = re.compile(r"\b(?:FAIL|FAILED|SKIP|XFAIL|ERROR|=== RUN|PASS)\b[:\s]")
 _CONNECTION = re.compile(
-    r"\b(?:host|hostaddr|user|user ?id|uid|username|dbname|port|server|database|sslmode|"
+    r"\b(?:psql|pg_\w+)\s|\b(?:host|hostaddr|user|user ?id|uid|username|dbname|port|server|database|sslmode|"
     r"data source)=[^\s,;]+[ ;]",
     re.I,
 )
@@ -104,8 +104,8 @@ def _is_telling(value: str) -> bool:
     if not re.search(r"\d", value) or re.match(r"\d+[-–.x:]?[a-z]*\b", value):
         return False
     parts = _PARTS.findall(value)
-    years = re.search(r"\d{4}", value)
-    return (bool(years) and len(parts) == 1) or not all(_is_common(part) for part in parts)
+    numbered = re.fullmatch(r"[A-Za-z]{4,}[-_.]?\d{2,8}", value)
+    return (bool(numbered) and len(parts) == 1) or not all(_is_common(part) for part in parts)
 
 
 def _is_common(word: str) -> bool:
@@ -122,15 +122,19 @@ def _is_uncommon_word(value: str) -> bool:
 
 def _is_option(match: re.Match[str], value: str) -> bool:
     if "=" in match.group("separator") or match.group("quoted"):
-        return bool(re.search(r"[^\W\d_]", value)) and not re.search(r"\s", value)
+        is_text = "," in match.group("separator") and re.search(r"\s", value)
+        return bool(re.search(r"[^\W\d_]", value)) and not is_text and not _is_sentence(value)
     return _is_telling(value) or (_is_uncommon_word(value) and not _INFLECTED.fullmatch(value))
 
 
 def _is_setting(match: re.Match[str], name: str, value: str) -> bool:
     word = re.split(r"[^\w.-]", name, maxsplit=1)[0]
-    if not _names_password(word) or re.search(r"\s", value):
-        return False
     separator = match.group("separator")
+    is_shouted = separator == "=" and word.isupper()
+    if not _names_password(word) or (
+        re.search(r"\s", value) and not (is_shouted and not _is_sentence(value))
+    ):
+        return False
     text, start, end = match.string, match.start(), match.end()
     if word.lower() == "pass" and _is_test_log(match, value):
         return False
@@ -140,11 +144,11 @@ def _is_setting(match: re.Match[str], name: str, value: str) -> bool:
         and not _ENVIRONMENT.search(text, max(0, start - 60), start)
     ):
         return False
-    if match.group("quoted"):
+    if match.group("quoted") and not is_shouted:
         return _is_telling(value) or (value.isascii() and _is_uncommon_word(value))
-    if re.search(r"[.]\w", value) and not _SYMBOLS.search(value):
+    if not is_shouted and re.search(r"[.]\w", value) and not _SYMBOLS.search(value):
         return False
-    if separator.isspace() or (separator == "=" and word.isupper()):
+    if separator.isspace() or is_shouted:
         return bool(re.search(r"[^\W\d_]", value)) and not re.fullmatch(r"[a-z]+(?:[A-Z][a-z]+)+", value)
     after = text[end : end + 1]
     if ":" in separator:
@@ -204,5 +208,12 @@ def _is_quoted_phrase(verb: str, value: str) -> bool:
     if verb.strip() == "|":
         return _is_telling(value) and len(words) == 1
     if len(words) > 1:
-        return bool(verb.strip()) and 3 <= len(words) <= 12 and not _ASKING & {word.lower() for word in words}
-    return _is_telling(value) or (bool(verb.strip(" :\t")) and _is_uncommon_word(value))
+        return bool(verb.strip()) and len(words) >= 3 and not _is_sentence(value)
+    is_said = bool(verb.strip(" :\t"))
+    is_word = len(value) >= 5 and _PLAIN.fullmatch(value) and not _INFLECTED.fullmatch(value)
+    return _is_telling(value) or (is_said and (bool(is_word) or _is_uncommon_word(value)))
+
+
+def _is_sentence(value: str) -> bool:
+    words = value.lower().split()
+    return len(words) > 12 or not _ASKING.isdisjoint(words)
