@@ -13,6 +13,8 @@ from claude_records import DEMO, lines, prompt, rows
 from command_line import CONTROL, backfill_demo, run, shell
 from stories import ask, failed, ran, transcript
 
+from hivemind.cli import backfill
+
 #: What must not reach a terminal: colours, a title, a bell, jumps back, text that runs the other way.
 HOSTILE = "\x1b[31mred\x1b[0m \x1b]0;title\x07 \x08\x08\r back \u202ereversed\u202c \u200bhidden"
 
@@ -66,6 +68,19 @@ def test_backfill_twice_stores_nothing_new_and_says_so(stored: Path) -> None:
         "No skill was made or changed: nothing new has enough evidence (two sessions, or a stated rule).",
     ]
     assert rows(stored / "hivemind.db", "SELECT count(*) FROM events") == before
+
+
+def test_backfill_says_that_it_learns_before_it_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a pipe one line on stderr says from how much it learns; slow files are named where asked for."""
+    done = run("backfill", "--from", str(DEMO))
+    assert done.err.splitlines()[0] == "learning from 7 sessions with 244 events …"
+    assert "slowest" not in done.err
+    again = run("backfill", "--from", str(DEMO), "--verbose")
+    assert "learning" not in again.err
+    assert again.err.count("slowest: ") == 3
+    monkeypatch.setattr(backfill, "SLOW_S", 0.0)
+    assert "slowest: " in run("backfill", "--from", str(DEMO)).err
+    assert run("backfill", "--from", str(DEMO), "--json").err == ""
 
 
 def test_backfill_json_has_every_file() -> None:
