@@ -139,7 +139,7 @@ def test_capture_off_stores_nothing(tmp_path: Path) -> None:
     for env, setting in (({"HIVEMIND_CAPTURE": "false"}, "true"), ({}, "false")):
         assert run("config", "set", "capture.enabled", setting).code == 0
         done = run("backfill", "--from", str(DEMO), env=env)
-        assert (done.code, done.err.splitlines()[-1]) == (1, "see docs/errors.md#capture-off")
+        assert (done.code, done.err.splitlines()[-1]) == (1, "see: hivemind doctor --error capture-off")
     assert not (Path(os.environ["HIVEMIND_HOME"]) / "hivemind.db").exists()
 
 
@@ -322,7 +322,7 @@ def test_sessions_show(stored: Path) -> None:
 def test_a_session_that_is_not_there(stored: Path) -> None:
     """An unknown id is named with what to do."""
     done = run("sessions", "show", "ffffffff")
-    assert (done.code, done.err.splitlines()[-1]) == (1, "see docs/errors.md#session-unknown")
+    assert (done.code, done.err.splitlines()[-1]) == (1, "see: hivemind doctor --error session-unknown")
 
 
 def test_prune(stored: Path) -> None:
@@ -351,7 +351,7 @@ def test_prune_by_time(stored: Path) -> None:
     done = run("sessions", "prune", "--before", "2026-11-10", "--dry-run")
     assert done.out.startswith("would delete 2 sessions: ")
     none = run("sessions", "prune", "--before", "2020-01-01")
-    assert (none.code, none.err.splitlines()[-1]) == (1, "see docs/errors.md#nothing-to-prune")
+    assert (none.code, none.err.splitlines()[-1]) == (1, "see: hivemind doctor --error nothing-to-prune")
 
 
 # search and status

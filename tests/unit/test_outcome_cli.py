@@ -141,7 +141,7 @@ def test_ci_reports_by_commit(shop: Shop) -> None:
     assert shop.episodes(other)[0]["evaluation_name"] == "signals"
     missing = shop.run("outcome", "--commit", "f" * 40, "--status", "failure")
     assert missing.code == 1
-    assert "docs/errors.md#commit-unknown" in missing.err
+    assert "hivemind doctor --error commit-unknown" in missing.err
 
 
 def test_what_cannot_be_meant_is_refused(shop: Shop) -> None:
