@@ -18,6 +18,7 @@ from hivemind.domain.exposures import Arm, Channel, Offer
 from hivemind.library.document import parse
 from hivemind.store import offers, skills
 from hivemind.store.database import open_database
+from hivemind.worker.lock import WorkerLock
 
 CHECKS = "shop-api-checks"
 
@@ -425,6 +426,14 @@ def test_doctor_goes_on_with_a_broken_config(monkeypatch: pytest.MonkeyPatch) ->
     assert "line 1" in checks["settings"]["detail"]
     assert checks["database"]["ok"]
     assert {"disk", "hook"} <= set(checks)
+
+
+def test_doctor_leaves_no_worker_behind_where_nothing_is_wired() -> None:
+    """After `uninstall` the worker that the test event starts is ended again."""
+    done = run("doctor", "--json", env={"HIVEMIND_WORKER": "on"})
+    checks = {check["name"]: check for check in done.json}
+    assert checks["worker"]["ok"], checks
+    assert WorkerLock(Path(os.environ["HIVEMIND_HOME"])).holder() is None
 
 
 def test_a_broken_config_is_not_overwritten() -> None:

@@ -41,7 +41,8 @@ def doctor(app: App, *, clear: bool, slug: str | None, as_json: bool) -> None:
     """Prove the wiring end to end and say how to mend it.
 
     Runs the real hook with a test event, waits for the worker to read it, and checks the database, the disk
-    and each agent's settings. Exits 1 where something is not right.
+    and each agent's settings. Where no agent is wired the worker is ended again. Exits 1 where something is
+    not right.
     """
     if slug is not None:
         from hivemind.cli import explained
@@ -168,6 +169,20 @@ def _team(app: App) -> Iterator[Check]:
 
 
 def _hook_and_worker(app: App) -> Iterator[Check]:
+    from hivemind.agents.editing.receipts import wired_agents
+    from hivemind.cli.wiring import stop_worker
+    from hivemind.worker.lock import WorkerLock
+
+    # Where nothing is wired, as after `uninstall`, no worker is to be left behind that was not there before.
+    leaves_none = not wired_agents(app.data) and not WorkerLock(app.data).holder()
+    try:
+        yield from _run_hook(app)
+    finally:
+        if leaves_none:
+            stop_worker(app)
+
+
+def _run_hook(app: App) -> Iterator[Check]:
     from hivemind.capture import heartbeat
 
     session_id = f"{heartbeat.DOCTOR_SESSION}{uuid.uuid4()}"
