@@ -55,3 +55,11 @@ def test_the_first_two_code_blocks_are_the_two_commands() -> None:
     """The README begins with the command that shows the main job, and the one that runs the tests."""
     blocks = re.findall(r"```sh\n(.*?)\n```", (ROOT / "README.md").read_text("utf-8"), re.S)
     assert blocks[:2] == ["pip install . && hivemind demo", "pip install -e '.[test]' && pytest"]
+
+
+def test_no_hint_names_a_package_of_somebody_else() -> None:
+    """Until Hivemind is on PyPI its name there is anybody's: what is told to install is a checkout."""
+    folders = [(ROOT / name).rglob("*.*") for name in ("src", "docs", "examples")]
+    pages = [path for folder in folders for path in folder if path.suffix in (".py", ".md", ".html", ".toml")]
+    named = re.compile(r"pip install [^`\n]*hivemind-skills|hivemind-skills\[")
+    assert [p.name for p in (ROOT / "README.md", *pages) if named.search(p.read_text("utf-8"))] == []

@@ -1,6 +1,6 @@
 """A support agent of the Claude Agent SDK that records its sessions by the Python API.
 
-pip install hivemind-skills claude-agent-sdk
+pip install claude-agent-sdk ../..  # the second is the checkout of Hivemind
 python agent.py "Please cancel order A11."
 """
 

@@ -1,6 +1,6 @@
 """A support agent without a framework: it asks for skills, records what it does, and says how it went.
 
-pip install hivemind-skills openai
+pip install openai ../..  # the second is the checkout of Hivemind
 python agent.py "Please cancel order A11."
 """
 

@@ -6,12 +6,19 @@ import json
 import os
 import shutil
 import tempfile
+from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from claude_records import DEMO, lines, prompt, rows
 from command_line import CONTROL, backfill_demo, run, shell
 from stories import ask, failed, ran, transcript
+
+from hivemind.cli import backfill
+from hivemind.store import remotes
+from hivemind.store.database import open_database
 
 #: What must not reach a terminal: colours, a title, a bell, jumps back, text that runs the other way.
 HOSTILE = "\x1b[31mred\x1b[0m \x1b]0;title\x07 \x08\x08\r back \u202ereversed\u202c \u200bhidden"
@@ -66,6 +73,19 @@ def test_backfill_twice_stores_nothing_new_and_says_so(stored: Path) -> None:
         "No skill was made or changed: nothing new has enough evidence (two sessions, or a stated rule).",
     ]
     assert rows(stored / "hivemind.db", "SELECT count(*) FROM events") == before
+
+
+def test_backfill_says_that_it_learns_before_it_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a pipe one line on stderr says from how much it learns; slow files are named where asked for."""
+    done = run("backfill", "--from", str(DEMO))
+    assert done.err.splitlines()[0] == "learning from 7 sessions with 244 events …"
+    assert "slowest" not in done.err
+    again = run("backfill", "--from", str(DEMO), "--verbose")
+    assert "learning" not in again.err
+    assert again.err.count("slowest: ") == 3
+    monkeypatch.setattr(backfill, "SLOW_S", 0.0)
+    assert "slowest: " in run("backfill", "--from", str(DEMO)).err
+    assert run("backfill", "--from", str(DEMO), "--json").err == ""
 
 
 def test_backfill_json_has_every_file() -> None:
@@ -124,7 +144,7 @@ def test_capture_off_stores_nothing(tmp_path: Path) -> None:
     for env, setting in (({"HIVEMIND_CAPTURE": "false"}, "true"), ({}, "false")):
         assert run("config", "set", "capture.enabled", setting).code == 0
         done = run("backfill", "--from", str(DEMO), env=env)
-        assert (done.code, done.err.splitlines()[-1]) == (1, "see docs/errors.md#capture-off")
+        assert (done.code, done.err.splitlines()[-1]) == (1, "see: hivemind doctor --error capture-off")
     assert not (Path(os.environ["HIVEMIND_HOME"]) / "hivemind.db").exists()
 
 
@@ -307,7 +327,7 @@ def test_sessions_show(stored: Path) -> None:
 def test_a_session_that_is_not_there(stored: Path) -> None:
     """An unknown id is named with what to do."""
     done = run("sessions", "show", "ffffffff")
-    assert (done.code, done.err.splitlines()[-1]) == (1, "see docs/errors.md#session-unknown")
+    assert (done.code, done.err.splitlines()[-1]) == (1, "see: hivemind doctor --error session-unknown")
 
 
 def test_prune(stored: Path) -> None:
@@ -331,12 +351,54 @@ def test_prune(stored: Path) -> None:
     assert run("sessions", "list").out == "No session is stored in workspace default.\n"
 
 
+def _sync_with_a_team(stored: Path) -> None:
+    """Note that one session went up to a server, and that one skill came from it."""
+    path = stored / "hivemind.db"
+    with closing(open_database(path)) as database, database.write("default") as workspace:
+        url = "https://team.example"
+        remotes.begin(workspace, url=url, remote_workspace="acme", public_key="k")
+        sent, refused, *_ = workspace.execute(sa.text("SELECT session_id FROM sessions ORDER BY 1")).scalars()
+        remotes.put_upload(workspace, sent, sent_seq=3, sent_offers=0)
+        remotes.put_upload(workspace, refused, sent_seq=0, sent_offers=0, refused="too large")
+        skill_id = workspace.execute(sa.text("SELECT min(skill_id) FROM skills")).scalar_one()
+        same = {"skill_id": skill_id, "remote_version": 1, "version": 1, "content_hash": "h"}
+        came = remotes.Received(**same, scope="team", state="active", at=datetime.now(UTC))
+        remotes.put_received(workspace, came)
+
+
+def test_prune_says_what_stays_with_the_team(stored: Path) -> None:
+    """Copies on a server are not deleted: how many there are, where, and how to delete them."""
+    assert run("sessions", "prune", "--all", "--dry-run").err == ""
+    _sync_with_a_team(stored)
+    sent = rows(stored / "hivemind.db", "SELECT min(session_id) FROM sessions")[0][0]
+    there = f"1 of 7 sessions went up to https://team.example, and the copies there stay: {sent}"
+    for words in (["--dry-run"], ["--yes"]):
+        done = run("sessions", "prune", "--all", *words)
+        first, _, command = done.err.splitlines()
+        assert first == there
+        assert command.split()[-1] == "https://team.example/api/v1/sessions/ID"
+
+
+def test_who_left_a_team_is_told_that_its_skills_stay(stored: Path) -> None:
+    """`status` and `logout` say what becomes of a team's skills where nobody is logged in."""
+    assert "team:" not in run("status").out
+    _sync_with_a_team(stored)
+    stays = "skill stays in use here until `hivemind skills retire NAME` or the next login"
+    assert f"team: logged out of https://team.example; its {stays}" in run("status").out.splitlines()
+    (stored / "credentials.json").write_text('{"url": "http://127.0.0.1:9", "token": "t"}')
+    (stored / "credentials.json").chmod(0o600)
+    left = run("logout")
+    assert left.out.startswith("Logged out.")
+    assert left.err.splitlines() == [f"The team's {stays}.", "What went up stays with the team."]
+    assert run("skills", "retire", run("skills", "list", "--json").json[0]["name"]).code == 0
+
+
 def test_prune_by_time(stored: Path) -> None:
     """Sessions that ended before a day go; none that matches is said."""
     done = run("sessions", "prune", "--before", "2026-11-10", "--dry-run")
     assert done.out.startswith("would delete 2 sessions: ")
     none = run("sessions", "prune", "--before", "2020-01-01")
-    assert (none.code, none.err.splitlines()[-1]) == (1, "see docs/errors.md#nothing-to-prune")
+    assert (none.code, none.err.splitlines()[-1]) == (1, "see: hivemind doctor --error nothing-to-prune")
 
 
 # search and status

@@ -18,6 +18,7 @@ from hivemind.domain.exposures import Arm, Channel, Offer
 from hivemind.library.document import parse
 from hivemind.store import offers, skills
 from hivemind.store.database import open_database
+from hivemind.worker.lock import WorkerLock
 
 CHECKS = "shop-api-checks"
 
@@ -120,7 +121,7 @@ def test_a_name_in_two_projects_needs_an_id(tmp_path: Path) -> None:
             transcript(tmp_path / "apps", *moments, day=day, cwd=cwd)
     assert run("backfill", "--from", str(tmp_path / "apps")).code == 0
     done = run("skills", "show", "app-checks")
-    assert (done.code, done.err.splitlines()[-1]) == (1, "see docs/errors.md#skill-unknown")
+    assert (done.code, done.err.splitlines()[-1]) == (1, "see: hivemind doctor --error skill-unknown")
     listed = run("skills", "list").out
     ids = [line.split()[1] for line in listed.splitlines() if line.startswith("app-checks")]
     assert len(ids) == 2
@@ -158,7 +159,7 @@ def test_what_the_life_cycle_does_not_allow_is_refused() -> None:
     """A rejected skill cannot be retired; nothing changes."""
     run("skills", "reject", CHECKS)
     done = run("skills", "retire", CHECKS)
-    assert (done.code, done.err.splitlines()[-1]) == (1, "see docs/errors.md#skill-transition")
+    assert (done.code, done.err.splitlines()[-1]) == (1, "see: hivemind doctor --error skill-transition")
     assert state() == ("rejected", 1)
 
 
@@ -322,7 +323,7 @@ def test_sql_refuses_everything_but_reading(
     before = _dump()
     done = run("sql", query)
     assert (done.code, done.out) == (1, ""), query
-    assert done.err.splitlines()[-1] == "see docs/errors.md#sql-failed"
+    assert done.err.splitlines()[-1] == "see: hivemind doctor --error sql-failed"
     assert _dump() == before
     assert not {"other.db", "copy.db", "x"} & {p.name for p in tmp_path.iterdir()}
 
@@ -389,7 +390,7 @@ def test_config_keeps_what_a_person_wrote() -> None:
 def test_config_refuses_what_a_setting_cannot_be(key: str, value: str) -> None:
     """A wrong value is refused with what it takes, and nothing is written."""
     done = run("config", "set", "--", key, value)
-    assert (done.code, done.err.splitlines()[-1]) == (1, "see docs/errors.md#config-value")
+    assert (done.code, done.err.splitlines()[-1]) == (1, "see: hivemind doctor --error config-value")
     assert not Path(run("config", "path").out.strip()).exists()
 
 
@@ -427,13 +428,24 @@ def test_doctor_goes_on_with_a_broken_config(monkeypatch: pytest.MonkeyPatch) ->
     assert {"disk", "hook"} <= set(checks)
 
 
+def test_doctor_leaves_no_worker_behind_where_nothing_is_wired() -> None:
+    """After `uninstall` the worker that the test event starts is ended again."""
+    done = run("doctor", "--json", env={"HIVEMIND_WORKER": "on"})
+    checks = {check["name"]: check for check in done.json}
+    assert checks["worker"]["ok"], checks
+    assert WorkerLock(Path(os.environ["HIVEMIND_HOME"])).holder() is None
+
+
 def test_a_broken_config_is_not_overwritten() -> None:
     """A file that does not parse is named and left as it is."""
     path = Path(run("config", "path").out.strip())
     path.write_text("[inject\n")
     for words in (["config", "set", "inject.max_skills", "1"], ["config"], ["status"]):
         done = run(*words)
-        assert (done.code, done.err.splitlines()[-1]) == (1, "see docs/errors.md#config-unparseable")
+        assert (done.code, done.err.splitlines()[-1]) == (
+            1,
+            "see: hivemind doctor --error config-unparseable",
+        )
     assert path.read_text() == "[inject\n"
 
 
@@ -468,7 +480,7 @@ def _files(home: Path) -> dict[str, bytes]:
 def test_install_without_an_agent_says_so() -> None:
     """Where no agent is found, nothing is wired and the demo is named."""
     done = run("install")
-    assert (done.code, done.err.splitlines()[-1]) == (1, "see docs/errors.md#agent-not-found")
+    assert (done.code, done.err.splitlines()[-1]) == (1, "see: hivemind doctor --error agent-not-found")
     assert "hivemind demo" in done.err
 
 

@@ -39,7 +39,7 @@ def test_a_full_disk_is_an_expected_failure(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 1, done.stderr
-    assert "see docs/errors.md#" in done.stderr
+    assert "see: hivemind doctor --error " in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -99,4 +99,4 @@ def test_a_database_of_somebody_else_is_read_and_told_as_permissions(mode: int) 
         assert refused.code == 1
         assert "hivemind.db cannot be written: permission denied" in refused.err
         assert "move" not in refused.err
-        assert refused.err.splitlines()[-1] == "see docs/errors.md#database-forbidden"
+        assert refused.err.splitlines()[-1] == "see: hivemind doctor --error database-forbidden"

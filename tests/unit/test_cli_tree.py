@@ -116,15 +116,28 @@ def test_expected_failures_exit_1(words: list[str], slug: str) -> None:
     assert (ran.code, ran.out) == (1, "")
     first, *rest = ran.err.splitlines()
     assert first.startswith("hivemind: ")
-    assert rest[-1] == f"see docs/errors.md#{slug}"
+    assert rest[-1] == f"see: hivemind doctor --error {slug}"
     assert rest[0].startswith("hint: ")
     assert "Traceback" not in ran.err
+
+
+def test_the_command_of_the_last_line_explains_the_error() -> None:
+    """What a message ends with can be run as it stands, with no docs folder around."""
+    words = run("sql", "select 1").err.splitlines()[-1].removeprefix("see: hivemind ").split()
+    told = run("doctor", "--error", "capture-off")
+    assert (told.code, words[:2]) == (0, ["doctor", "--error"])
+    assert told.out.startswith("`HIVEMIND_CAPTURE=false` is set, or `capture.enabled` is false")
+    assert "##" not in told.out
+    assert run("doctor", "--error", "docs/errors.md#capture-off").out == told.out
+    wrong = run("doctor", "--error", "capture-of")
+    assert (wrong.code, wrong.out) == (2, "")
+    assert "Did you mean capture-off?" in wrong.err
 
 
 def test_a_workspace_name_that_cannot_be_one_is_an_expected_failure() -> None:
     """HIVEMIND_WORKSPACE_ID is checked before anything is stored."""
     ran = run("backfill", "--from", str(DEMO), env={"HIVEMIND_WORKSPACE_ID": "../x"})
-    assert (ran.code, ran.err.splitlines()[-1]) == (1, "see docs/errors.md#workspace-name")
+    assert (ran.code, ran.err.splitlines()[-1]) == (1, "see: hivemind doctor --error workspace-name")
 
 
 def test_a_bug_exits_3(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -433,9 +433,9 @@ def test_the_command_writes_what_was_graded(tmp_path: Path) -> None:
     out = str(tmp_path / "out")
     done = run("export", out, "--project", "shop-api", env=env)
     assert (done.code, "sft.jsonl: " in done.out, "manifest.json" in done.out) == (0, True, True)
-    assert "#export-exists" in run("export", out, env=env).err
+    assert "--error export-exists" in run("export", out, env=env).err
     again = run("export", out, "--replace", "--as", "kto", "--json", env=env).json
     assert [file["file"] for file in again["files"]] == ["kto.jsonl"]
     labels = {row["label"] for row in rows(tmp_path / "out" / "kto.jsonl")}
     assert labels == {True, False}
-    assert "#project-unknown" in run("export", out, "--project", "nowhere", env=env).err
+    assert "--error project-unknown" in run("export", out, "--project", "nowhere", env=env).err

@@ -318,7 +318,10 @@ def test_without_a_model_nothing_is_asked_and_status_says_how(tmp_path: Path) ->
     assert "model: none, so no call; with one it would be 3 calls" in shown.out
     assert run("model", "ledger", env=env).out == "no model was ever asked\n"
     failed_test = run("model", "test", env=env)
-    assert (failed_test.code, failed_test.err.splitlines()[-1]) == (1, "see docs/errors.md#model-none")
+    assert (failed_test.code, failed_test.err.splitlines()[-1]) == (
+        1,
+        "see: hivemind doctor --error model-none",
+    )
     assert not list(Path(data).glob("dry-run-*"))
 
 

@@ -141,19 +141,19 @@ def test_ci_reports_by_commit(shop: Shop) -> None:
     assert shop.episodes(other)[0]["evaluation_name"] == "signals"
     missing = shop.run("outcome", "--commit", "f" * 40, "--status", "failure")
     assert missing.code == 1
-    assert "docs/errors.md#commit-unknown" in missing.err
+    assert "hivemind doctor --error commit-unknown" in missing.err
 
 
 def test_what_cannot_be_meant_is_refused(shop: Shop) -> None:
     """A verdict, an episode or a folder that means nothing is an error with a hint, and stores nothing."""
     shop.store(*_story(shop))
-    assert "#outcome-unreadable" in shop.run("outcome", "splendid").err
-    assert "#outcome-unreadable" in shop.run("outcome", "nan").err
-    assert "#outcome-unreadable" in shop.run("outcome", "3").err
-    assert "#episode-unknown" in shop.run("outcome", "success", "--episode", "9").err
-    assert "#commit-unknown" in shop.run("outcome", "--commit", "--help", "--status", "success").err
+    assert "--error outcome-unreadable" in shop.run("outcome", "splendid").err
+    assert "--error outcome-unreadable" in shop.run("outcome", "nan").err
+    assert "--error outcome-unreadable" in shop.run("outcome", "3").err
+    assert "--error episode-unknown" in shop.run("outcome", "success", "--episode", "9").err
+    assert "--error commit-unknown" in shop.run("outcome", "--commit", "--help", "--status", "success").err
     assert shop.run("outcome").code == 2
-    assert "#session-unknown" in run("outcome", "success", env=shop.env).err
+    assert "--error session-unknown" in run("outcome", "success", env=shop.env).err
     assert shop.run("sql", "SELECT count(*) AS n FROM outcomes", "--json").json == [{"n": 0}]
 
 

@@ -313,9 +313,10 @@ def test_pruned_sessions_leave_their_skill(database: Database, tmp_path: Path) -
 
 
 def test_progress_is_told(database: Database, tmp_path: Path) -> None:
-    """Each mined session is reported with how many there are."""
+    """What is being done is told with how many sessions are done, and how many there are."""
     for day in (3, 4, 5):
         tell(database, tmp_path, *TRAP, day=day)
-    told: list[tuple[int, int]] = []
-    pipeline.distill(database, "default", author="dev", progress=lambda *numbers: told.append(numbers))
-    assert told == [(1, 3), (2, 3), (3, 3)]
+    told: list[tuple[str, int, int]] = []
+    pipeline.distill(database, "default", author="dev", progress=lambda *step: told.append(step))
+    graded = [("grading", number, 3) for number in (0, 1, 2)]
+    assert told == [*graded, *(("mining", number, 3) for number in (1, 2, 3))]

@@ -741,3 +741,33 @@ def test_a_kill_at_any_step_loses_and_doubles_nothing(tmp_path: Path, name: str)
             assert step > 1
             return
     pytest.fail("it never came to an end")
+
+
+def test_folders_that_were_made_go_with_the_last_file(library: Library) -> None:
+    """Uninstalling leaves no empty folder that was not there before, and each that was."""
+    codex = FakeAgent(name="codex", folder=".agents/skills")
+    (library.root / ".agents").mkdir()
+    library.add()
+    assert len(library.publish(AGENT, codex).written) == 2
+    unpublish_all(library.database)
+    assert [path.name for path in library.root.iterdir()] == [".agents"]
+    assert list((library.root / ".agents").iterdir()) == []
+    assert not library.database.path.with_name("made-folders.json").exists()
+
+
+def test_folders_with_anything_in_them_stay(library: Library) -> None:
+    """A person's file keeps the folder that it is in, and a folder that became a link is not followed."""
+    codex = FakeAgent(name="codex", folder=".agents/skills")
+    library.add()
+    library.publish(AGENT, codex)
+    (library.root / ".claude" / "settings.json").write_text("{}")
+    unpublish_all(library.database)
+    assert [path.name for path in (library.root / ".claude").iterdir()] == ["settings.json"]
+    assert not (library.root / ".agents").exists()
+    elsewhere = library.folder / "elsewhere"
+    (elsewhere / "skills").mkdir(parents=True)
+    (library.root / ".claude" / "settings.json").unlink()
+    (library.root / ".claude").rmdir()
+    (library.root / ".claude").symlink_to(elsewhere)
+    unpublish_all(library.database)
+    assert (elsewhere / "skills").is_dir()

@@ -48,12 +48,12 @@ def main() -> None:
 
 
 def _tell(error: "HivemindError") -> None:
-    from hivemind.errors import DOCS_PAGE
+    from hivemind.errors import EXPLAIN
 
     print(f"hivemind: {error.message}", file=sys.stderr)  # noqa: T201 - before any console exists
     if error.hint:
         print(f"hint: {error.hint}", file=sys.stderr)  # noqa: T201
-    print(f"see {DOCS_PAGE}#{error.slug}", file=sys.stderr)  # noqa: T201
+    print(f"see: {EXPLAIN} {error.slug}", file=sys.stderr)  # noqa: T201
 
 
 def _storage_failure(error: Exception) -> "HivemindError | None":

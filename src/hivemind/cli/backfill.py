@@ -14,6 +14,9 @@ from hivemind.cli.app import App, emit, json_option, pass_app
 from hivemind.cli.text import bytes_text, count
 from hivemind.errors import HivemindError
 
+#: A file that took longer is named without being asked for, in seconds.
+SLOW_S = 10.0
+
 
 @click.command()
 @click.option(
@@ -23,9 +26,10 @@ from hivemind.errors import HivemindError
     help="A folder with transcripts, such as ~/.claude.",
 )
 @click.option("--no-mine", is_flag=True, help="Only store; mine later with `hivemind skillify`.")
+@click.option("--verbose", "-v", is_flag=True, help="Also name the files that took longest.")
 @json_option
 @pass_app
-def backfill(app: App, *, folder: Path | None, no_mine: bool, as_json: bool) -> None:
+def backfill(app: App, *, folder: Path | None, no_mine: bool, verbose: bool, as_json: bool) -> None:
     """Store the sessions that are already on this disk.
 
     Reads every transcript from where the last read stopped: run it again, or after an interruption, and
@@ -54,12 +58,16 @@ def backfill(app: App, *, folder: Path | None, no_mine: bool, as_json: bool) -> 
             f"no session was found in {count(len(waiting), 'file')}",
             hint="; ".join(map(_why, refused[:3])) or "name another folder with --from",
         )
+    summary = _summary(done, refused, seconds=seconds)
+    if not as_json:
+        _print(app, summary, verbose=verbose)
     changes = [] if no_mine else _mine(app, quiet=as_json)
-    summary = _summary(done, refused, seconds=seconds, skills=changes)
     if as_json:
-        emit(summary)
-    else:
-        _print(app, summary, mined=not no_mine)
+        emit(summary | {"skills": changes})
+    elif not no_mine:
+        from hivemind.cli.skillify import print_changes
+
+        print_changes(app, changes)
 
 
 def transcripts(app: App, folder: Path | None) -> list[tuple[Path, Agent | None]]:
@@ -140,9 +148,7 @@ def _mine(app: App, *, quiet: bool) -> list[dict[str, Any]]:
     return mine(app, quiet=quiet)
 
 
-def _summary(
-    done: list[dict[str, Any]], refused: list[dict[str, Any]], *, seconds: float, skills: list[dict[str, Any]]
-) -> dict[str, Any]:
+def _summary(done: list[dict[str, Any]], refused: list[dict[str, Any]], *, seconds: float) -> dict[str, Any]:
     size = sum(d["bytes_read"] for d in done)
     slowest = sorted(done, key=lambda d: -d["seconds"])[:3]
     totals = {
@@ -170,7 +176,6 @@ def _summary(
             {"path": d["path"], "seconds": d["seconds"], "bytes_read": d["bytes_read"]} for d in slowest
         ],
         "refused": refused,
-        "skills": skills,
         "sessions": done,
     }
 
@@ -180,7 +185,7 @@ def _why(refused: dict[str, Any]) -> str:
     return problem if path in problem else f"{path}: {problem}"
 
 
-def _print(app: App, summary: dict[str, Any], *, mined: bool) -> None:
+def _print(app: App, summary: dict[str, Any], *, verbose: bool) -> None:
     size = bytes_text(summary["bytes_read"])
     if summary["events"]:
         app.say(
@@ -190,7 +195,9 @@ def _print(app: App, summary: dict[str, Any], *, mined: bool) -> None:
         )
     else:
         app.say(f"{count(summary['transcripts'], 'transcript')}: nothing new, all is stored already.")
-    for row in summary["slowest"] if summary["seconds"] > 1 else ():
+    for row in summary["slowest"]:
+        if not verbose and row["seconds"] <= SLOW_S:
+            continue
         app.note(f"slowest: {row['seconds']:.2f} s for {bytes_text(row['bytes_read'])}: {row['path']}")
     if summary["bad_lines"]:
         app.note(f"left out {count(summary['bad_lines'], 'line')} that could not be read as JSON")
@@ -198,7 +205,3 @@ def _print(app: App, summary: dict[str, Any], *, mined: bool) -> None:
         app.note(f"left out {_why(row)}")
     if len(summary["refused"]) > 5:
         app.note(f"… and {len(summary['refused']) - 5} more; `--json` lists all")
-    if mined:
-        from hivemind.cli.skillify import print_changes
-
-        print_changes(app, summary["skills"])

@@ -14,7 +14,7 @@ import click
 
 from hivemind.cli.app import App, emit, json_option, pass_app
 from hivemind.cli.text import ago, bytes_text
-from hivemind.errors import HivemindError
+from hivemind.errors import EXPLAIN, HivemindError
 
 #: How long a started worker may take until it has read what the hook announced, in seconds.
 WORKER_S = 15.0
@@ -34,14 +34,21 @@ class Check:
 
 @click.command()
 @click.option("--clear", is_flag=True, help="Forget the recorded problems after showing them.")
+@click.option("--error", "slug", metavar="SLUG", help="Only explain an error that a message named.")
 @json_option
 @pass_app
-def doctor(app: App, *, clear: bool, as_json: bool) -> None:
+def doctor(app: App, *, clear: bool, slug: str | None, as_json: bool) -> None:
     """Prove the wiring end to end and say how to mend it.
 
     Runs the real hook with a test event, waits for the worker to read it, and checks the database, the disk
-    and each agent's settings. Exits 1 where something is not right.
+    and each agent's settings. Where no agent is wired the worker is ended again. Exits 1 where something is
+    not right.
     """
+    if slug is not None:
+        from hivemind.cli import explained
+
+        app.verbatim(explained.section(slug))
+        return
     checks = [check for step in _STEPS for check in step(app)]
     if as_json:
         emit([asdict(check) for check in checks])
@@ -162,6 +169,20 @@ def _team(app: App) -> Iterator[Check]:
 
 
 def _hook_and_worker(app: App) -> Iterator[Check]:
+    from hivemind.agents.editing.receipts import wired_agents
+    from hivemind.cli.wiring import stop_worker
+    from hivemind.worker.lock import WorkerLock
+
+    # Where nothing is wired, as after `uninstall`, no worker is to be left behind that was not there before.
+    leaves_none = not wired_agents(app.data) and not WorkerLock(app.data).holder()
+    try:
+        yield from _run_hook(app)
+    finally:
+        if leaves_none:
+            stop_worker(app)
+
+
+def _run_hook(app: App) -> Iterator[Check]:
     from hivemind.capture import heartbeat
 
     session_id = f"{heartbeat.DOCTOR_SESSION}{uuid.uuid4()}"
@@ -249,7 +270,7 @@ def _problems(app: App) -> Iterator[Check]:
             name=f"{row.source}",
             ok=row.slug == UNMAPPED,  # counted, and nothing is wrong
             detail=f"{row.message} ({row.count}x, last {ago(row.last_at)})",
-            hint=f"docs/errors.md#{row.slug}; `hivemind doctor --clear` forgets it",
+            hint=f"`{EXPLAIN} {row.slug}` explains it; `hivemind doctor --clear` forgets it",
         )
 
 

@@ -135,8 +135,11 @@ def _known(found: "Credentials") -> "Credentials":
 def logout(app: App, *, as_json: bool) -> None:
     """Leave the team's server; what is stored here stays.
 
-    The token is revoked where the server can be reached, and deleted from this machine in any case.
+    The token is revoked where the server can be reached, and deleted from this machine in any case. Skills of
+    the team stay in use, and what went up stays with the team.
     """
+    from hivemind.cli.sync import stays
+    from hivemind.store.glance import team_of
     from hivemind.sync import credentials
 
     try:
@@ -152,6 +155,9 @@ def logout(app: App, *, as_json: bool) -> None:
         app.say("This machine is not logged in.")
         return
     app.say("Logged out." + ("" if revoked else " The server could not be asked to revoke the token."))
+    if left := team_of(app.database_path, found.local_workspace if found else app.workspace_id)[1]:
+        app.note(stays(left).removeprefix("; ").replace("its", "The team's", 1) + ".")
+        app.note("What went up stays with the team.")
     if credentials.find(app.data, app.environment.variables) is not None:
         app.note(f"{credentials.URL} and {credentials.TOKEN} are set: syncing goes on with those")
 

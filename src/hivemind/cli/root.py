@@ -33,7 +33,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "render",
         "Print the skills for a prompt as a block for a system prompt.",
     ),
-    "traces": ("traces", "traces", "Show how programs send their traces, and what came in."),
+    "traces": ("traces", "traces", "Show how programs send their traces and events, and what came in."),
     "sessions": ("sessions", "sessions", "List, show and delete stored sessions."),
     "outcome": ("outcome", "outcome", "Say how a session's work turned out."),
     "redact": ("redact", "redact", "Print a file without its secrets."),

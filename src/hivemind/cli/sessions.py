@@ -1,7 +1,8 @@
 """`sessions`: list, show and delete what was stored."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -9,6 +10,11 @@ from hivemind.cli.app import App, OrderedGroup, emit, json_option, pass_app
 from hivemind.cli.text import ago, count, one_line
 from hivemind.errors import HivemindError
 
+if TYPE_CHECKING:
+    from hivemind.store.database import Workspace
+
+#: Sessions at a team that are named, at most.
+MAX_NAMED = 20
 #: From this width on, in characters, a table shows what is nice to know too.
 WIDE = 120
 _TITLE = "first request"
@@ -148,7 +154,8 @@ def prune(
 ) -> None:
     """Delete sessions with their events; skills learnt from them stay.
 
-    The agents' own transcripts are not touched, and what was deleted here is not read from them again.
+    The agents' own transcripts are not touched, and what was deleted here is not read from them again. What
+    went up to a team's server stays there; which sessions those are is said.
     """
     from hivemind.capture import kept
     from hivemind.store import sessions as store
@@ -167,11 +174,14 @@ def prune(
                     for row in store.recent(workspace, limit=10_000_000)
                     if everything or (limit and row.ended_at and row.ended_at < limit)
                 ]
-        chosen = list(dict.fromkeys(row.session_id for row in rows))
+            chosen = list(dict.fromkeys(row.session_id for row in rows))
+            at_the_team = _at_the_team(workspace, chosen)
         if not chosen:
             raise HivemindError(
                 "nothing-to-prune", "no stored session matches", hint="see `hivemind sessions list`"
             )
+        if at_the_team:
+            app.note(at_the_team)
         if dry_run:
             more = f" and {len(chosen) - 20} more" if len(chosen) > 20 else ""
             named = ", ".join(s[:8] for s in chosen[:20])
@@ -185,3 +195,21 @@ def prune(
                 deleted += store.prune(workspace, [session_id])
             kept.delete_session(app.data, session_id)
         app.say(f"deleted {count(len(chosen), 'session')} with {count(deleted, 'event')}")
+
+
+def _at_the_team(workspace: "Workspace", session_ids: Sequence[str]) -> str:
+    """Say which of some sessions a team's server has, too, and how to delete them there; empty where none."""
+    from hivemind.store import remotes
+
+    sent = remotes.uploads(workspace)
+    gone_up = [session_id for session_id in session_ids if sent.get(session_id)]
+    server = remotes.remote(workspace)
+    if not gone_up or server is None:
+        return ""
+    more = f" and {len(gone_up) - MAX_NAMED} more" if len(gone_up) > MAX_NAMED else ""
+    return (
+        f"{len(gone_up)} of {count(len(session_ids), 'session')} went up to {server.url}, "
+        f"and the copies there stay: {', '.join(gone_up[:MAX_NAMED])}{more}\n"
+        "To delete one there, with a token of its person or of an admin (docs/server.md):\n"
+        f"  curl -X DELETE -H 'Authorization: Bearer TOKEN' {server.url}/api/v1/sessions/ID"
+    )

@@ -2,12 +2,21 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from hivemind.cli import model
 from hivemind.cli.app import App, emit, json_option, pass_app
+from hivemind.cli.text import count
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from hivemind.store.database import Database
+
+#: What the bar says of each step of learning.
+_DOING = {"grading": "grading sessions", "mining": "learning from sessions"}
 
 
 @click.command()
@@ -41,28 +50,48 @@ def skillify(app: App, *, again: bool, dry_run: bool, as_json: bool) -> None:
 
 def mine(app: App, *, quiet: bool, again: bool = False) -> list[dict[str, Any]]:
     """Distil and publish in this process; give what happened to each skill."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     from hivemind.store import lessons
-    from hivemind.worker.learn import learn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    bar = Progress(*columns, console=app.notes, transient=True, disable=quiet or not app.notes.is_terminal)
-    with app.database() as database, bar:
+    watched = app.notes.is_terminal
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    bar = Progress(*columns, console=app.notes, transient=True, disable=quiet or not watched)
+    with app.database() as database:
         if again:
             with database.write(app.workspace_id) as workspace:
                 lessons.forget_mined(workspace)
-        task = bar.add_task("mining", total=None)
-        learnt = learn(
-            database,
-            app.workspace_id,
-            settings=app.settings,
-            progress=lambda done, total: bar.update(task, completed=done, total=total),
-        )
-        bar.update(task, description="asking the model", completed=0, total=None)
-        model.word(app, database, progress=lambda done, total: bar.update(task, completed=done, total=total))
-        app.publish(database)
+        if not quiet and not watched:
+            _say_what_comes(app, database)
+        with bar:
+            return _learn(app, database, bar)
+
+
+def _learn(app: App, database: "Database", bar: "Progress") -> list[dict[str, Any]]:
+    from hivemind.worker.learn import learn
+
+    task = bar.add_task(_DOING["grading"], total=None)
+
+    def show(doing: str, done: int, total: int) -> None:
+        bar.update(task, description=_DOING[doing], completed=done, total=total)
+
+    learnt = learn(database, app.workspace_id, settings=app.settings, progress=show)
+    bar.update(task, description="asking the model", completed=0, total=None)
+    model.word(app, database, progress=lambda done, total: bar.update(task, completed=done, total=total))
+    app.publish(database)
     return [asdict(change) for change in learnt.changes]
+
+
+def _say_what_comes(app: App, database: "Database") -> None:
+    """Say from how much will be learnt, where no bar shows that something is being done."""
+    from hivemind.distill import miners
+    from hivemind.store import lessons
+
+    with database.read(app.workspace_id) as workspace:
+        waiting = lessons.unmined(workspace, miners_version=miners.VERSION)
+    if waiting:
+        events = count(sum(session.next_seq for session in waiting), "event")
+        app.note(f"learning from {count(len(waiting), 'session')} with {events} …")
 
 
 def _predict(app: App, *, again: bool, as_json: bool) -> None:

@@ -215,7 +215,10 @@ def state(app: App) -> dict[str, Any]:
     except HivemindError as error:
         return {"url": "", "problem": error.message, "hint": error.hint}
     if found is None:
-        return {"url": "", "problem": "", "hint": ""}
+        from hivemind.store.glance import team_of
+
+        url, skills = team_of(app.database_path, app.workspace_id)
+        return {"url": "", "problem": "", "hint": "", "left": url, "left_skills": skills}
     known: dict[str, Any] = {"url": found.url, "workspace": found.workspace, "problem": "", "hint": ""}
     known |= {"synced_at": None, "last_error": "", "waiting": 0, "deleted": 0}
     if not Path(app.database_path).exists():
@@ -235,12 +238,20 @@ def state(app: App) -> dict[str, Any]:
     return known
 
 
+def stays(skills: int) -> str:
+    """Say what becomes of a team's skills on a machine that left the team."""
+    if not skills:
+        return ""
+    its = "its skill stays" if skills == 1 else f"its {skills} skills stay"
+    return f"; {its} in use here until `hivemind skills retire NAME` or the next login"
+
+
 def lines(known: dict[str, Any]) -> list[str]:
     """Say whether this machine syncs, when it last did, and what waits."""
     if known["problem"]:
         return [f"team: {known['problem']}; {known['hint']}"]
     if not known["url"]:
-        return []
+        return [f"team: logged out of {known['left']}{stays(known['left_skills'])}"] if known["left"] else []
     when = f"last sync {ago(known['synced_at'])}" if known["synced_at"] else "not synced yet"
     waits = f", {count(known['waiting'], 'session')} waiting" if known["waiting"] else ""
     if known.get("deleted"):

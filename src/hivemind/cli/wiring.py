@@ -87,7 +87,7 @@ def uninstall(
     chosen = _chosen(names, only)
     failed = _unwire(app, chosen or agents(), dry_run=dry_run)
     if not dry_run and not chosen:
-        _stop_worker(app)  # first: it takes files away and puts them back
+        stop_worker(app)  # first: it takes files away and puts them back
     if not chosen and app.database_path.exists():
         (_leave_skills if keep_skills else _unpublish)(app, dry_run=dry_run)
     if not dry_run:
@@ -220,7 +220,8 @@ def _workspaces(database: "Database") -> list[str]:
         return list(workspace.execute(sa.select(schema.workspaces.c.workspace_id)).scalars())
 
 
-def _stop_worker(app: App) -> None:
+def stop_worker(app: App) -> None:
+    """End the worker that runs, if one does."""
     from contextlib import suppress
 
     from hivemind.worker.lock import WorkerLock

@@ -88,21 +88,14 @@ class Episode:
     next_calls: tuple[Call, ...] = ()  #: what the agent did first after it
     shell_tools: frozenset[str] = field(default_factory=partial(session_view.tools, "shell_tools"))
     edit_tools: frozenset[str] = field(default_factory=partial(session_view.tools, "edit_tools"))
+    #: Taken out of the moments once: an episode may have thousands, and every signal asks for them.
+    prompts: tuple[Prompt, ...] = field(init=False, repr=False, compare=False)  #: the request first
+    calls: tuple[Call, ...] = field(init=False, repr=False, compare=False)  #: of the main conversation
+    said: tuple[Said, ...] = field(init=False, repr=False, compare=False)
 
-    @property
-    def prompts(self) -> tuple[Prompt, ...]:
-        """Give what the person wrote, the request first."""
-        return tuple(m for m in self.moments if isinstance(m, Prompt))
-
-    @property
-    def calls(self) -> tuple[Call, ...]:
-        """Give the calls of the main conversation in order."""
-        return tuple(m for m in self.moments if isinstance(m, Call))
-
-    @property
-    def said(self) -> tuple[Said, ...]:
-        """Give what the agent said."""
-        return tuple(m for m in self.moments if isinstance(m, Said))
+    def __post_init__(self) -> None:
+        for name, kind in (("prompts", Prompt), ("calls", Call), ("said", Said)):
+            object.__setattr__(self, name, tuple(m for m in self.moments if isinstance(m, kind)))
 
 
 def cut(rows: Sequence[Any], *, session_id: str) -> list[Episode]:
@@ -148,26 +141,50 @@ def _moment(row: Any, read: dict[str, Prompt | Call]) -> Moment | None:
 def _starts(main: Sequence[Any], moments: dict[str, Moment]) -> list[int]:
     """Give the places in the main conversation's rows where a new request begins; the first is always 0."""
     starts = [0]
-    before: list[Moment] = []
+    before = _Before()
     for place, row in enumerate(main):
         moment = moments.get(row.event_id)
         if moment is None:
             continue
-        asked = any(isinstance(m, Prompt) for m in before)
-        if asked and isinstance(moment, Prompt) and is_new_request(moment, before):
+        if before.asked and isinstance(moment, Prompt) and _is_new_request(moment, before):
             starts.append(place)
-            before = []
-        before.append(moment)
+            before = _Before()
+        before.add(moment)
     return [main[place].seq for place in starts]
 
 
-def is_new_request(prompt: Prompt, before: Sequence[Moment]) -> bool:
+class _Before:
+    """Hold what of the episode so far says whether the next message goes on about it.
+
+    Its words are read when they are first asked for, and each text once, however many messages follow.
+    """
+
+    def __init__(self) -> None:
+        self.asked = False
+        self.last: Moment | None = None
+        self._unread: list[str] = []
+        self._words: set[str] = set()
+
+    def add(self, moment: Moment) -> None:
+        self.asked = self.asked or isinstance(moment, Prompt)
+        self.last = moment
+        if isinstance(moment, Prompt | Said):
+            self._unread.append(moment.text[:_TOLD_CHARS])
+
+    def words(self) -> set[str]:
+        for text in self._unread:
+            self._words.update(word.lower() for word in _WORD.findall(text))
+        self._unread.clear()
+        return self._words
+
+
+def _is_new_request(prompt: Prompt, before: _Before) -> bool:
     """Say whether a prompt asks for something new, given the episode so far."""
     text = prompt.text.strip()
     words = _count_words(text)
     if not text or text.startswith("/") or words <= FEW_WORDS:
         return False
-    last = before[-1]
+    last = before.last
     if not isinstance(last, Said):
         # The agent was still at work, or was stopped: this redirects it.
         return words > MANY_WORDS and not isinstance(last, Stopped)
@@ -177,7 +194,7 @@ def is_new_request(prompt: Prompt, before: Sequence[Moment]) -> bool:
         return False
     if prompt.at and last.at and prompt.at - last.at > PAUSE:
         return True
-    return _shared(text, before) < MIN_SHARED
+    return _shared(text, before.words()) < MIN_SHARED
 
 
 def _count_words(text: str) -> int:
@@ -200,15 +217,9 @@ def _goes_on(text: str) -> bool:
     )
 
 
-def _shared(text: str, before: Sequence[Moment]) -> float:
+def _shared(text: str, known: set[str]) -> float:
     """Give the share of a message's words that came up in the episode already."""
     words = {word.lower() for word in _WORD.findall(text)}
-    known = {
-        word.lower()
-        for m in before
-        if isinstance(m, Prompt | Said)
-        for word in _WORD.findall(m.text[:_TOLD_CHARS])
-    }
     return len(words & known) / len(words) if words else 1.0
 
 

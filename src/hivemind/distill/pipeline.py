@@ -15,7 +15,7 @@ from hivemind.distill import compose, miners, repositories, revise, session_view
 from hivemind.distill.contrast import storing as contrast
 from hivemind.distill.contrast.stated import Stated
 from hivemind.distill.grading import sweep
-from hivemind.distill.report import Change, DistillReport
+from hivemind.distill.report import Change, DistillReport, Progress
 from hivemind.distill.revise import History
 from hivemind.distill.writers import template
 from hivemind.domain.lessons import Lesson
@@ -39,7 +39,7 @@ def distill(
     author: str,
     policy: str = "auto",
     project_id: str | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress = lambda _doing, _done, _total: None,
     graded: Callable[[Workspace, str], object] = lambda _workspace, _session_id: None,
 ) -> DistillReport:
     """Mine the sessions that have something new, and bring the skills of their projects up to date.
@@ -51,7 +51,9 @@ def distill(
     report = DistillReport()
     if project_id is None:
         repositories.unite(database, workspace_id, miners_version=miners.VERSION)
-    sweep.grade_new(database, workspace_id, project_id=project_id, graded=graded)
+    sweep.grade_new(
+        database, workspace_id, project_id=project_id, graded=graded, progress=partial(progress, "grading")
+    )
     with database.read(workspace_id) as workspace:
         waiting = lessons.unmined(workspace, miners_version=miners.VERSION, project_id=project_id)
         due = {session.project_id for session in waiting}
@@ -62,8 +64,7 @@ def distill(
         for session in chosen:
             concerned |= _mine(database, workspace_id, session)
             report.sessions_mined += 1
-            if progress is not None:
-                progress(report.sessions_mined, len(waiting))
+            progress("mining", report.sessions_mined, len(waiting))
         with database.write(workspace_id) as workspace:
             for one in sorted(filter(None, concerned)):
                 contrast.refresh(workspace, one, known=partial(_stated, workspace, one))

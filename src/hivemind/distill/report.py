@@ -1,8 +1,12 @@
 """What distillation did: counts, and a change for each skill it looked at."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from hivemind.domain.skills import Finding
+
+#: Is told what is being done, with how many of how many sessions.
+Progress = Callable[[str, int, int], object]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

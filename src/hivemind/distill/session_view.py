@@ -1,6 +1,7 @@
 """A session as miners read it: requests, and calls joined with their results, in order."""
 
 import re
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -57,16 +58,18 @@ class Stream:
 
     agent_id: str
     items: tuple[Prompt | Call, ...]
+    #: Taken out of the items once: a session of a week has thousands, and is asked for each of them.
+    calls: tuple[Call, ...] = field(init=False, repr=False, compare=False)
+    prompts: tuple[Prompt, ...] = field(init=False, repr=False, compare=False)
 
-    @property
-    def calls(self) -> tuple[Call, ...]:
-        """Give the calls in order."""
-        return tuple(item for item in self.items if isinstance(item, Call))
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "calls", tuple(i for i in self.items if isinstance(i, Call)))
+        object.__setattr__(self, "prompts", tuple(i for i in self.items if isinstance(i, Prompt)))
 
     def request_before(self, seq: int) -> Prompt | None:
         """Give what a person asked for last before an event; None where it was a command or a long brief."""
-        asked = [i for i in self.items if isinstance(i, Prompt) and i.seq < seq]
-        last = asked[-1] if asked else None
+        place = bisect_left(self.prompts, seq, key=lambda prompt: prompt.seq)
+        last = self.prompts[place - 1] if place else None
         return (
             last if last and not last.text.startswith("/") and len(last.text) <= MAX_REQUEST_CHARS else None
         )

@@ -13,7 +13,7 @@ from typing import IO, Any, Final
 import ijson
 
 from hivemind.agents.transcript_file import decode
-from hivemind.errors import HivemindError
+from hivemind.errors import HivemindError, how_to_install
 from hivemind.finetune import documents
 from hivemind.finetune.formats.turns import DIALOGUES
 
@@ -310,7 +310,7 @@ def _parquet(path: Path) -> Iterator[tuple[Any, str]]:
         raise HivemindError(
             "parquet-missing",
             f"{path.name} is a Parquet file, which needs pyarrow",
-            hint="install it: pip install 'hivemind-skills[parquet]'",
+            hint=f"install it: {how_to_install('parquet')}",
         ) from error
     try:
         with pq.ParquetFile(path, pre_buffer=False) as file:

@@ -14,7 +14,7 @@ from typing import Protocol
 from hivemind.capture import boundary, git
 from hivemind.domain.skills import LIVE_STATES, Finding, SkillState
 from hivemind.errors import HivemindError
-from hivemind.library import held_back, lifecycle, placing, rules, skill_files
+from hivemind.library import held_back, lifecycle, made_folders, placing, rules, skill_files
 from hivemind.library.document import Parsed, content_hash, inspect, render
 from hivemind.library.gates import check
 from hivemind.library.gates.base import shown
@@ -104,6 +104,7 @@ def unpublish_all(
         held_back.clear(database.path)
         publication.keep_edits()
         publication.remove_others(set())
+        made_folders.remove_empty(database.path)
     return publication.report
 
 
@@ -430,6 +431,7 @@ class _Publication:
         if row is None:
             if not folder.exists():
                 self._put(new)  # first, so that after a crash the folder is known as ours
+                made_folders.remember(self._database.path, folder.parent, root=Path(new.root))
             if not skill_files.claim(folder):
                 with self._database.write(self._workspace_id) as workspace:
                     installs.forget(workspace, new.path)

@@ -9,6 +9,7 @@ from typing import cast
 
 from hivemind.config import Settings
 from hivemind.domain.model_calls import Cap
+from hivemind.errors import how_to_install
 from hivemind.llm import providers
 from hivemind.llm.agent_model import AgentModel, Client
 from hivemind.llm.base import Model
@@ -63,7 +64,7 @@ def _named(kind: str, settings: Settings, *, variables: Mapping[str, str], data:
     if wrong := providers.base_url_problem(settings.model_base_url, kind=kind):
         return Chosen(setting=kind, problem=wrong)
     if not providers.installed(kind):
-        return Chosen(setting=kind, problem="its packages are missing: pip install 'hivemind-skills[models]'")
+        return Chosen(setting=kind, problem=f"its packages are missing: {how_to_install('models')}")
     key = providers.key_of(kind, variables)
     if not key and kind != "openai-compatible":
         return Chosen(setting=kind, problem=f"{' or '.join(providers.KEYS[kind])} is not in the environment")

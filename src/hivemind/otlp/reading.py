@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from hivemind.errors import HivemindError
+from hivemind.errors import HivemindError, how_to_install
 from hivemind.otlp.spans import LogRecord, Span, SpanEvent, SpanStatus
 
 JSON, PROTOBUF = "application/json", "application/x-protobuf"
@@ -195,7 +195,7 @@ def _protobuf_groups(content: bytes, signal: Signal) -> Iterator[_Group]:
         module = import_module(f"opentelemetry.proto.collector.{names.module}")
     except ImportError as error:
         raise RefusedError(
-            415, "protobuf needs the extra `otlp`: pip install 'hivemind-skills[otlp]'; JSON needs nothing"
+            415, f"protobuf needs an extra: {how_to_install('otlp')}; JSON needs nothing"
         ) from error
     request = getattr(module, names.message)()
     try:

@@ -1,6 +1,7 @@
 """Count what is stored: straight from a database file, quick since stdlib only, or from any open database."""
 
 import sqlite3
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -62,6 +63,23 @@ def glance(path: Path, workspace_id: str) -> Glance:
         model_cost_usd=cost,
         model_failure=failure,
     )
+
+
+def team_of(path: Path, workspace_id: str) -> tuple[str, int]:
+    """Give the server that a workspace last synced with, and how many skills of it are live here."""
+    if not path.exists():
+        return "", 0
+    try:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
+            if not (_is_there(connection, "remotes") and _is_there(connection, "received")):
+                return "", 0
+            row = connection.execute(
+                "SELECT url FROM remotes WHERE workspace_id = ?", (workspace_id,)
+            ).fetchone()
+            live = connection.execute(_OF_THE_TEAM, (workspace_id,)).fetchone()
+    except sqlite3.Error:
+        return "", 0  # what is wrong with the file is said of the rest of it
+    return (str(row[0]), int(live[0])) if row else ("", 0)
 
 
 def glance_of(workspace: "Workspace") -> Glance:
@@ -152,6 +170,10 @@ def _model_calls(connection: sqlite3.Connection, workspace_id: str) -> tuple[int
 
 
 _FAILED = ("failed", "timeout")
+_OF_THE_TEAM = (
+    "SELECT count(*) FROM received JOIN skills USING (workspace_id, skill_id) "
+    "WHERE workspace_id = ? AND skills.state IN ('trial', 'active')"
+)
 #: Without imported rows of training data: what lies before their ids and behind (store/origin.py). One count
 #: a side: each is a range of an index, which both in one are not.
 _DONE = (

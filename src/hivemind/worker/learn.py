@@ -1,12 +1,11 @@
 """Learn from what is stored: distil, then measure what skills did, and move those whose numbers say so."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from hivemind import config
 from hivemind.config import Settings
 from hivemind.distill import pipeline
-from hivemind.distill.report import Change, DistillReport
+from hivemind.distill.report import Change, DistillReport, Progress
 from hivemind.evaluation import joining, refresh
 from hivemind.evaluation.refresh import Refreshed, Shares
 from hivemind.finetune.mining import confirm
@@ -57,7 +56,7 @@ def learn(
     workspace_id: str,
     *,
     settings: Settings,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress = lambda _doing, _done, _total: None,
     sweeps: bool = True,
 ) -> Learnt:
     """Bring skills and what is known of them up to date; on the same data it changes nothing.

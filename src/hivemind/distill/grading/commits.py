@@ -24,18 +24,19 @@ def read(episode: Episode) -> Iterator[Signal]:
     """Yield what became of the episode's commits, also as far as the next episode shows it."""
     committed: Call | None = None
     undone: Call | None = None
-    for call in (*episode.calls, *episode.next_calls):
+    own = len(episode.calls)
+    for place, call in enumerate((*episode.calls, *episode.next_calls)):
         if call.tool_name not in episode.shell_tools or not failures.worked(call):
             continue
         if _REVERTS.search(call.text):
             if committed is not None:
                 undone, committed = call, None
-        elif _DISCARDS.search(call.text) and committed is None and call in episode.calls:
+        elif _DISCARDS.search(call.text) and committed is None and place < own:
             yield _signal("discarded", Outcome.FAILURE, "changes were thrown away", call, strength=0.4)
-        elif call in episode.calls and _AMENDS.search(call.text):
+        elif place < own and _AMENDS.search(call.text):
             yield _signal("amended", Outcome.UNKNOWN, "a commit was done again", call, strength=0.0)
             committed = call
-        elif call in episode.calls and commands.commits(call.text):
+        elif place < own and commands.commits(call.text):
             committed, undone = call, None
     if undone is not None:
         yield _signal(

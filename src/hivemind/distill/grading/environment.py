@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from hivemind.distill.episodes import Episode
 from hivemind.distill.miners import failures
@@ -32,10 +33,16 @@ def is_at_fault(call: Call) -> bool:
         return True
     if not failures.failed(call):
         return False
-    if _ABSENT.search(call.output[:4_000]):
+    if _names_what_is_absent(call.output[:4_000]):
         return True
     # Tests are named after what they test: a run that got as far as a result speaks of that, not of itself.
     return failures.is_transient(call.output) and not _RESULT.search(call.output)
+
+
+@lru_cache(maxsize=2048)  # 8 MB at most
+def _names_what_is_absent(output: str) -> bool:
+    # Each signal asks of every failed call again, and the search is slow.
+    return _ABSENT.search(output) is not None
 
 
 def task_failures(episode: Episode) -> tuple[Call, ...]:

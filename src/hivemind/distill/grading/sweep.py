@@ -23,6 +23,7 @@ def grade_new(
     *,
     project_id: str | None = None,
     graded: Callable[[Workspace, str], object] = lambda _workspace, _session_id: None,
+    progress: Callable[[int, int], object] = lambda _done, _total: None,
 ) -> int:
     """Grade what is not graded yet, the earliest session first; give the number of sessions.
 
@@ -31,7 +32,8 @@ def grade_new(
     """
     with database.read(workspace_id) as workspace:
         waiting = stored.ungraded(workspace, version=grading.VERSION, project_id=project_id)
-    for session in waiting:
+    for done, session in enumerate(waiting):
+        progress(done, len(waiting))
         with database.read(workspace_id) as workspace:
             found = grade_session(workspace, session)
         with database.write(workspace_id) as workspace:

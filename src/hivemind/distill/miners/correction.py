@@ -64,7 +64,8 @@ def mine(view: SessionView) -> Iterator[Occurrence]:
             if isinstance(item, Call):
                 acted = True
             elif acted:
-                yield from _rules(item, stream, later=stream.items[index + 1 :], view=view)
+                later = stream.items[index + 1 : index + 1 + WINDOW_CALLS]
+                yield from _rules(item, stream, later=later, view=view)
 
 
 def _rules(
@@ -140,7 +141,7 @@ def _followed(rule: str, later: tuple[Prompt | Call, ...], view: SessionView) ->
     """Find the call that did what the rule says: the one that worked with most words of its code."""
     about, named = terms(rule), code_terms(rule)
     best: tuple[int, Call] | None = None
-    calls = [item for item in later[:WINDOW_CALLS] if isinstance(item, Call)]
+    calls = [item for item in later if isinstance(item, Call)]
     for call in calls if not any(isinstance(x, Prompt) for x in later[:1]) else []:
         if not call.worked or call.tool_name not in view.shell_tools:
             continue

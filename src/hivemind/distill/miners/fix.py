@@ -43,12 +43,7 @@ def _failed_step(call: Call, view: SessionView) -> Step | None:
 
 
 def _later(stream: Stream, index: int) -> list[Call | Prompt]:
-    later: list[Call | Prompt] = []
-    for item in stream.items[index + 1 :]:
-        if len(later) >= WINDOW_CALLS:
-            break
-        later.append(item)
-    return later
+    return list(stream.items[index + 1 : index + 1 + WINDOW_CALLS])
 
 
 def _steps(call: Call, view: SessionView) -> list[Step]:

@@ -1,7 +1,7 @@
 """What a project's checks refuse: rules of linters that failed a run which passed once they were met."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from hivemind.distill import commands
 from hivemind.distill.miners.failures import ANSI, worked
@@ -46,17 +46,28 @@ def mine(view: SessionView) -> Iterator[Occurrence]:
     seen: set[str] = set()
     for stream in view.streams:
         calls = [c for c in stream.calls if c.tool_name in view.shell_tools]
-        for index, call in enumerate(calls):
-            found = _findings(call)
-            if not found:
-                continue
-            passed = next(
-                (c for c in calls[index + 1 :] if worked(c) and _same(c, call) and not _findings(c)), None
-            )
-            for rule, message in found.items() if passed else ():
+        found = [_findings(call) for call in calls]
+        for call, messages, passed in zip(calls, found, _passed_later(calls, found), strict=True):
+            for rule, message in messages.items() if passed else ():
                 if rule not in seen:
                     seen.add(rule)
                     yield _occurrence(rule, message, failed=call, passed=passed or call, view=view)
+
+
+def _passed_later(calls: Sequence[Call], found: Sequence[dict[str, str]]) -> list[Call | None]:
+    """Give for each call with findings the next one that ran a check of its and passed without any.
+
+    From the end, so that a session with thousands of failing checks is read once, not once for each.
+    """
+    passed: list[Call | None] = [None] * len(calls)
+    nearest: dict[str, int] = {}
+    for place in reversed(range(len(calls) if any(found) else 0)):
+        if found[place]:
+            later = [nearest[job] for job in _jobs(calls[place]) if job in nearest]
+            passed[place] = calls[min(later)] if later else None
+        elif worked(calls[place]):
+            nearest.update(dict.fromkeys(_jobs(calls[place]), place))
+    return passed
 
 
 def _findings(call: Call) -> dict[str, str]:
@@ -82,10 +93,6 @@ def _jobs(call: Call) -> set[str]:
     return {" ".join(commands.head(s)) for s in found} | (
         {"git commit"} if commands.commits(call.text) else set()
     )
-
-
-def _same(one: Call, other: Call) -> bool:
-    return bool(_jobs(one) & _jobs(other))
 
 
 def general(message: str) -> str:

@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
-from hivemind.errors import HivemindError
+from hivemind.errors import HivemindError, how_to_install
 from hivemind.finetune.export import lake
 
 Row = dict[str, Any]
@@ -57,7 +57,7 @@ def _check_parquet() -> None:
         raise HivemindError(
             "parquet-missing",
             "writing Parquet needs pyarrow",
-            hint="install it: pip install 'hivemind-skills[parquet]'",
+            hint=f"install it: {how_to_install('parquet')}",
         )
 
 
@@ -118,7 +118,7 @@ def _check_lake() -> None:
         raise HivemindError(
             "deeplake-missing",
             "writing a Deep Lake dataset needs deeplake",
-            hint="install it: pip install 'hivemind-skills[deeplake]' (about 200 MB)",
+            hint=f"install it: {how_to_install('deeplake')} (about 200 MB)",
         )
 
 

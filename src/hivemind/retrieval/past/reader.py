@@ -5,13 +5,14 @@ import threading
 from collections.abc import Collection
 from pathlib import Path
 
+from hivemind.errors import how_to_install
 from hivemind.retrieval.index import embedding
 from hivemind.retrieval.past.meanings import MANIFEST, Embed, Meanings
 from hivemind.retrieval.past.ranking import Nearness
 
 #: Said where work is searched by its words alone, and why.
 NOT_INSTALLED = (
-    "Only words were searched: with the extra `embeddings` (pip install 'hivemind-skills[embeddings]') work "
+    f"Only words were searched: with the extra `embeddings` ({how_to_install('embeddings')}) work "
     "that was said in other words is found, too."
 )
 NOT_MADE = "Only words were searched: the worker has not made all vectors yet that find other words, too."

@@ -7,7 +7,7 @@ from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.script import ScriptDirectory
 
-from hivemind.errors import HivemindError
+from hivemind.errors import HivemindError, how_to_install
 from hivemind.store import engines, schema
 
 
@@ -36,7 +36,7 @@ def upgrade(engine: sa.Engine, *, to: str = "head") -> None:
                     raise HivemindError(
                         "database-newer",
                         f"the database has schema {name}, which this version of Hivemind does not know",
-                        hint="upgrade Hivemind (pip install --upgrade hivemind-skills)",
+                        hint=f"upgrade Hivemind: `git pull`, then {how_to_install()}",
                     )
             return script._upgrade_revs(to, revision)  # type: ignore[arg-type,return-value]
 

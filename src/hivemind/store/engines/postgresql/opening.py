@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from hivemind.errors import HivemindError
+from hivemind.errors import HivemindError, how_to_install
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -33,7 +33,7 @@ def engine_of(url: str) -> sa.Engine:
         raise HivemindError(
             "database-driver",
             "psycopg, which speaks to PostgreSQL, is not installed",
-            hint="pip install 'hivemind-skills[server]'",
+            hint=f"install it: {how_to_install('server')}",
         ) from None
     engine = sa.create_engine(
         parsed.set(drivername="postgresql+psycopg"),
