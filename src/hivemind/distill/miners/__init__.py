@@ -8,7 +8,7 @@ from hivemind.distill.session_view import SessionView
 from hivemind.domain.lessons import Occurrence
 
 #: Raise it when a miner changes, so that stored sessions are mined again.
-VERSION = 2
+VERSION = 3
 
 
 class Miner(Protocol):
