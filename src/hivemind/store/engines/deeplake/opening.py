@@ -4,7 +4,7 @@ from urllib.parse import unquote
 
 import sqlalchemy as sa
 
-from hivemind.errors import HivemindError
+from hivemind.errors import HivemindError, how_to_install
 from hivemind.store.engines.deeplake.endpoint import LOCAL, Account, Endpoint, failed
 from hivemind.store.engines.postgresql import opening as postgresql
 
@@ -48,7 +48,7 @@ def engine_of(url: str) -> sa.Engine:
         raise HivemindError(
             "database-driver",
             "psycopg, whose quoting writes values into statements, is not installed",
-            hint="pip install 'hivemind-skills[server]'",
+            hint=f"install it: {how_to_install('server')}",
         ) from None
     sa.dialects.registry.register(_DIALECT, "hivemind.store.engines.deeplake.dialect", "DeeplakeDialect")
     endpoint = Endpoint(account)
