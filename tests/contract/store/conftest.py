@@ -10,7 +10,7 @@ import pytest
 from databases import ENGINES, OVER_HTTP, Maker, making
 
 
-@pytest.fixture(params=(*ENGINES, OVER_HTTP))
+@pytest.fixture(params=(*ENGINES, pytest.param(OVER_HTTP, marks=pytest.mark.over_http)))
 def databases(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Maker]:
     """Give a maker of databases, once for each engine."""
     with making(request, tmp_path) as maker:
