@@ -22,8 +22,9 @@ MAX_RULES, MAX_REGEX_CHARS = 50, 500
 MAX_MEMORY_BYTES = 1 << 20
 #: How long one rule may search one text, in seconds.
 DEADLINE_S = 1.0
-#: A rule that takes longer for a text of this length, made to be awkward for it, is refused.
-_TRIAL_CHARS, _TRIAL_S = 20_000, 0.25
+#: A rule is tried on texts of this length that are made to be awkward for it, and on longer ones: its time is
+#: to grow with the text and not with its square, on any machine. Less than the least time tells nothing.
+_TRIAL_CHARS, _LONGER, _MOST_GROWTH, _LEAST_S = 10_000, 4, 8, 0.005
 _SYNTAX = "its syntax is that of RE2, which has no lookarounds and back-references"
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -57,8 +58,8 @@ class LinearRule(Rule):
             raise _broken(self.id, "its id is wrong", hint="use lower-case letters, digits, dots and hyphens")
         if self._takes_anything():
             raise _broken(self.id, "it matches the empty text or a single letter, so nearly everything")
-        for text in _awkward(self.regex):
-            if self._is_slow(text):
+        for unit in _awkward(self.regex):
+            if self._is_slow(unit):
                 raise _broken(self.id, "it takes too long to search a text for it")
 
     def _takes_anything(self) -> bool:
@@ -66,11 +67,21 @@ class LinearRule(Rule):
         is_short = any(self.compiled.search(text) for text in ("", *characters))
         return is_short or any(start == end for start, end in self.spans("a b-0\n"))
 
-    def _is_slow(self, text: str) -> bool:
+    def _is_slow(self, unit: str) -> bool:
+        text = unit * (_TRIAL_CHARS // len(unit))
+        # Twice, as a machine that stops for a moment says nothing of the rule.
+        return all(self._grows(text) for _ in range(2))
+
+    def _grows(self, text: str) -> bool:
+        spent_s = self._spent_s(text, most_s=DEADLINE_S)
+        most_s = _MOST_GROWTH * max(spent_s, _LEAST_S)
+        return spent_s >= DEADLINE_S or self._spent_s(text * _LONGER, most_s=most_s) >= most_s
+
+    def _spent_s(self, text: str, *, most_s: float) -> float:
         begun = time.monotonic()
-        for _ in self._spans(text, deadline=begun + _TRIAL_S):
+        for _ in self._spans(text, deadline=begun + most_s):
             pass
-        return time.monotonic() - begun >= _TRIAL_S
+        return time.monotonic() - begun
 
     @cached_property
     def _groups(self) -> tuple[int, ...]:
@@ -111,11 +122,11 @@ def made(pairs: Iterable[tuple[str, str]]) -> tuple[LinearRule, ...]:
 
 
 def _awkward(regex: str) -> Iterator[str]:
-    """Give texts on which a bad pattern is slow: what it names, over and over, and never its end."""
+    """Give what makes a bad pattern slow over and over: what it names, and never its end."""
     letters = [char for char in dict.fromkeys(regex) if char.isalnum()][:8]
     for unit in ("a", "0", " ", "-", "a0 ", *letters, "".join(letters)):
         if unit:
-            yield unit * (_TRIAL_CHARS // len(unit))
+            yield unit
 
 
 def _broken(rule: str, reason: str, *, hint: str = "make it more specific") -> HivemindError:
